@@ -1,0 +1,186 @@
+"""Text to speech: `POST /tts/bytes` and `POST /tts/sse`. Source: contract §2.3, §2.4, §3."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, field_validator
+
+from sonant.audio.formats import AudioFormat, Container, Encoding
+from sonant.wire.message import Message
+
+DEFAULT_MODEL = "sonic-3.6"
+INFILL_MODEL = "sonic-3"
+
+EMOTIONS: tuple[str, ...] = tuple(
+    "neutral happy excited enthusiastic elated euphoric triumphant amazed surprised flirtatious curious content peaceful "
+    "serene calm grateful affectionate trust sympathetic anticipation mysterious angry mad outraged frustrated agitated "
+    "threatened disgusted contempt envious sarcastic ironic sad dejected melancholic disappointed hurt guilty bored tired "
+    "rejected nostalgic wistful apologetic hesitant insecure confused resigned anxious panicked alarmed scared proud "
+    "confident distant skeptical contemplative determined".split()
+)
+SPEED_RANGE = (0.6, 1.5)
+VOLUME_RANGE = (0.5, 2.0)
+
+LIVE_MODELS = ("sonic-3.6", "sonic-3.6-2026-08-27", "sonic-3.5", "sonic-3.5-2026-05-04", "sonic-3", "sonic-3-2026-01-12",
+               "sonic-latest", "sonic-preview")  # fmt: skip
+RETIRED_MODELS = ("sonic-3-2025-10-27", "sonic-2", "sonic-turbo", "sonic", "sonic-english", "sonic-multilingual",
+                  "sonic-2-2025-03-07", "sonic-turbo-2025-03-07")  # fmt: skip
+
+
+class OutputFormat(Message):
+    """How the audio is to be encoded. Source: contract §2.3; `encoding` and `sample_rate` default as in OAS-0814."""
+
+    container: Container
+    encoding: Encoding | None = None
+    sample_rate: int = 44100
+    """Hz."""
+    bit_rate: int | None = None
+    """Bits per second; mp3 only."""
+
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: object) -> object:
+        """An mp3 format with an empty encoding is tolerated since 2024."""
+        return value or None
+
+    @classmethod
+    def of(cls, audio_format: AudioFormat) -> "OutputFormat":
+        return cls(
+            container=audio_format.container,
+            encoding=audio_format.encoding,
+            sample_rate=audio_format.sample_rate,
+            bit_rate=audio_format.bit_rate,
+        )
+
+    def to_audio_format(self) -> AudioFormat:
+        if self.container == "mp3":
+            return AudioFormat("mp3", self.sample_rate, bit_rate=self.bit_rate or 128000)
+        return AudioFormat(self.container, self.sample_rate, self.encoding or "pcm_s16le")
+
+
+class GenerationConfig(Message):
+    """Source: contract §2.4."""
+
+    speed: Annotated[float, Field(ge=SPEED_RANGE[0], le=SPEED_RANGE[1])] | None = None
+    """1.0 is the voice's own pace."""
+    volume: Annotated[float, Field(ge=VOLUME_RANGE[0], le=VOLUME_RANGE[1])] | None = None
+    emotion: str | None = None
+
+
+class VoiceReference(Message):
+    """`voice` as an object; a bare id string means the same. Source: contract §3."""
+
+    id: str
+
+
+class SpeechRequest(Message):
+    """The body of `/tts/bytes`. Source: contract §3."""
+
+    model_id: str
+    transcript: str
+    voice: str | VoiceReference
+    output_format: OutputFormat
+    language: str | None = None
+    """ISO code or locale; not together with `locale`."""
+    locale: str | None = None
+    accent: str | None = None
+    normalization: str | None = None
+    generation_config: GenerationConfig | None = None
+    pronunciation_dict_id: str | None = None
+    save: bool | None = None
+    speed: str | None = None
+    """Deprecated: slow, normal, fast; ignored by newer models."""
+    duration: float | None = None
+    """Legacy: most seconds of audio."""
+
+    @property
+    def voice_id(self) -> str:
+        return self.voice if isinstance(self.voice, str) else self.voice.id
+
+
+class StreamedSpeechRequest(SpeechRequest):
+    """The body of `/tts/sse`; the container must be raw. Source: contract §3.2."""
+
+    context_id: str | None = None
+    add_timestamps: bool = False
+    add_phoneme_timestamps: bool = False
+    use_normalized_timestamps: bool | None = None
+
+
+class WordTimestamps(Message):
+    """Parallel arrays; seconds from the start of the audio."""
+
+    words: list[str]
+    start: list[float]
+    end: list[float]
+
+
+class PhonemeTimestamps(Message):
+    """Parallel arrays; seconds from the start of the audio."""
+
+    phonemes: list[str]
+    start: list[float]
+    end: list[float]
+
+
+class Event(Message):
+    """What every streamed event has. `status_code` is 206 even on `done`: do not branch on it."""
+
+    done: bool
+    status_code: int = 206
+    context_id: str | None = None
+    notices: list[str] | None = None
+    """Sonant's addition: what the embedded engine confesses."""
+
+
+class Chunk(Event):
+    """A piece of generated audio."""
+
+    type: Literal["chunk"] = "chunk"
+    data: str
+    """Base64 of raw samples in the encoding the request asked for."""
+    done: bool = False
+    step_time: float = 0.0
+    """Milliseconds spent on this chunk; most other times on this wire are seconds."""
+
+
+class Timestamps(Event):
+    type: Literal["timestamps"] = "timestamps"
+    done: bool = False
+    word_timestamps: WordTimestamps
+
+
+class PhonemeTimes(Event):
+    type: Literal["phoneme_timestamps"] = "phoneme_timestamps"
+    done: bool = False
+    phoneme_timestamps: PhonemeTimestamps
+
+
+class Done(Event):
+    type: Literal["done"] = "done"
+    done: bool = True
+
+
+class ErrorEvent(Event):
+    """Source: contract §1.4, inside a stream."""
+
+    type: Literal["error"] = "error"
+    done: bool = True
+    status_code: int = 500
+    title: str = "Error"
+    message: str = ""
+    request_id: str | None = None
+    error_code: str | None = None
+
+
+SpeechEvent = Chunk | Timestamps | PhonemeTimes | Done | ErrorEvent
+_EVENT: TypeAdapter[SpeechEvent] = TypeAdapter(Annotated[SpeechEvent, Field(discriminator="type")])
+_EVENT_TYPES = frozenset({"chunk", "timestamps", "phoneme_timestamps", "done", "error"})
+
+
+def parse_event(data: dict[str, Any]) -> SpeechEvent | None:
+    """The event, by its `type` and not by its SSE name; None for a type this version does not know.
+
+    Raises:
+        pydantic.ValidationError: a known type without its fields.
+    """
+    return _EVENT.validate_python(data) if data.get("type") in _EVENT_TYPES else None
