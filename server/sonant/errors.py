@@ -58,6 +58,9 @@ class OutputError(SpeechError):
 class APIError(SpeechError):
     """The far end said no."""
 
+    retry_after_s: float | None = None
+    """How long it asked us to stay away."""
+
     def __init__(
         self,
         message: str,
@@ -95,7 +98,6 @@ class RateLimitError(APIError):
     """429."""
 
     retryable = True
-    retry_after_s: float | None = None
 
 
 class ServerError(APIError):

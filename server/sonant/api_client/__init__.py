@@ -1,0 +1,1 @@
+"""Speaks the wire to a base URL. The only thing in Sonant that sends HTTP to a speech service."""

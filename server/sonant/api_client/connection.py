@@ -1,0 +1,285 @@
+"""The one place that speaks HTTP: credentials, version, deadlines, resending, and failures in our words."""
+
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+from pydantic import BaseModel, ValidationError
+
+import sonant
+from sonant.api_client.bodies import Incoming, Outgoing, Upload, notices_of, pieces_of
+from sonant.api_client.failures import masker, readable_wait, refusal, unanswered
+from sonant.api_client.retry import Course, Effect, Retry
+from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
+from sonant.wire.versions import VERSION, VERSION_HEADER
+
+__all__ = ["Call", "Connection", "Deadlines", "Effect", "Retry"]
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+ERROR_BODY_MAX_BYTES = 64 * 1024
+REPLY_MAX_BYTES = 64 * 1024 * 1024
+"""Of a JSON answer, which is held whole; ten hours of transcript with word times take about ten million bytes."""
+_LARGE_REPLY_BYTES = 128 * 1024
+"""From here on, reading JSON takes milliseconds and belongs in a thread."""
+_KEEPALIVE_S = 30.0
+_UPLOAD_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long to wait for each step, in seconds."""
+
+    connect_s: float = 10.0
+    first_byte_s: float = 30.0
+    """From the last byte of the request to the first of the answer."""
+    silence_s: float = 20.0
+    """Between two bytes, in either direction."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as data. Its content is private and stays out of its repr."""
+
+    method: str
+    path: str
+    effect: Effect
+    accept: str = "application/json"
+    params: Mapping[str, str | list[str]] = field(default_factory=dict, repr=False)
+    json: Mapping[str, object] | None = field(default=None, repr=False)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    uploads: Mapping[str, Upload] = field(default_factory=dict, repr=False)
+    extra_s: float = 0.0
+    """Seconds by which the work asked for may delay the first byte."""
+    transcript: str = field(default="", repr=False)
+    """What must not be quoted in an error."""
+    open_to_all: bool = False
+    """Takes neither key nor version."""
+
+
+class Connection:
+    """A pool of sockets to one base URL. Opens nothing before the first call.
+
+    Args:
+        base_url: `https://…`, or `http://…` on loopback.
+        api_key: sent as a bearer token; None where none is needed.
+        deadline_s: by when the answer to a call must have begun, resends and waits included; time spent uploading
+            is not counted.
+
+    Raises:
+        SettingsError: the key cannot be sent in a header.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        version: str = VERSION,
+        deadlines: Deadlines | None = None,
+        retry: Retry | None = None,
+        *,
+        deadline_s: float = 45.0,
+    ) -> None:
+        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise SettingsError(
+                "The API key holds a space or another character that no key has.",
+                variable="CARTESIA_API_KEY",
+                hint="Copy it again from play.cartesia.ai/keys.",
+            )
+        self.base_url = base_url.rstrip("/")
+        self.deadlines = deadlines or Deadlines()
+        self.retry = retry or Retry()
+        self.deadline_s = deadline_s
+        self.mask = masker(api_key)
+        self._headers = {VERSION_HEADER: version} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        url = httpx.URL(base_url)
+        self._host = url.netloc.decode("ascii")
+        self._is_loopback = _is_loopback(url.host)
+        self._is_secure = url.scheme == "https"
+        self._threads = anyio.CapacityLimiter(_UPLOAD_THREADS)
+        self._opening = anyio.Lock()
+        self._http: httpx.AsyncClient | None = None
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"Connection({self.base_url!r}, api_key={'…' if 'Authorization' in self._headers else None})"
+
+    async def aclose(self) -> None:
+        """Close every socket; calls after this are a mistake."""
+        self._is_closed = True
+        if self._http is not None:
+            with anyio.CancelScope(shield=True):
+                await self._http.aclose()
+
+    @asynccontextmanager
+    async def answer(self, call: Call) -> AsyncIterator[httpx.Response]:
+        """The 2xx answer to a call, its body still to be read. Leaving the context closes it.
+
+        Raises:
+            APIError, APIConnectionError, RemoteWireError, LocalWireError: after the resends that retry.py allows.
+        """
+        response = await self._ask(call)
+        try:
+            yield response
+        finally:
+            await _close(response)
+
+    async def read(self, call: Call, reply: type[Reply]) -> Reply:
+        """The JSON answer to a call, with the notices of its headers put where those of its body are.
+
+        Raises:
+            RemoteWireError: the answer is not such a message; and what `answer` raises.
+        """
+        async with self.answer(call) as response:
+            body = await _whole(response)
+            told = notices_of(response, self.mask)
+            is_page = response.headers.get("content-type", "").lower().startswith("text/html")
+        parse = partial(reply.model_validate_json, body)
+        try:
+            message = parse() if len(body) < _LARGE_REPLY_BYTES else await anyio.to_thread.run_sync(parse)
+        except ValidationError:
+            kind = "a web page" if is_page else "nothing" if not body else "something else"
+            raise RemoteWireError(
+                f"The speech service answered with {kind} instead of the data asked for.",
+                hint="Check CARTESIA_BASE_URL.",
+            ) from None
+        if "notices" in reply.model_fields and (told or getattr(message, "notices", None)):
+            in_body = map(self.mask, getattr(message, "notices", None) or ())
+            message = message.model_copy(update={"notices": list(dict.fromkeys((*told, *in_body)))})
+        return message
+
+    async def _ask(self, call: Call) -> httpx.Response:
+        """Send the call, and send it again as long as retry.py says so."""
+        http = self._http or await self._open()
+        request = self._request(http, call)
+        body = request.stream
+        first_byte_s = self.deadlines.first_byte_s + call.extra_s
+        deadline = anyio.current_time() + self.deadline_s + call.extra_s
+        course = Course(self.retry, call.effect, deadline, first_byte_s)
+        while True:
+            assert isinstance(body, httpx.SyncByteStream)
+            outgoing = Outgoing(body, self._threads if call.uploads else None)
+            request.stream = outgoing
+            try:
+                return await self._attempt(http, request, outgoing, course, call)
+            except SpeechError as failure:
+                wait_s = course.wait_s(failure, sent=outgoing.begun, now=anyio.current_time())
+                if wait_s is None:
+                    _tell_when(failure)
+                    raise
+            await anyio.sleep(wait_s)
+
+    async def _attempt(
+        self, http: httpx.AsyncClient, request: httpx.Request, outgoing: Outgoing, course: Course, call: Call
+    ) -> httpx.Response:
+        """Send once; the answer if it is a 2xx."""
+        with anyio.CancelScope() as watch:
+
+            def start_watch(sending_s: float) -> None:
+                course.deadline += sending_s
+                watch.deadline = min(anyio.current_time() + course.first_byte_s, course.deadline)
+
+            outgoing.on_sent = start_watch
+            try:
+                response = await http.send(request, stream=True)
+            except httpx.HTTPError as error:
+                raise unanswered(
+                    error,
+                    self._host,
+                    sent=outgoing.begun,
+                    connect_s=self.deadlines.connect_s,
+                    silence_s=self.deadlines.silence_s,
+                ) from None
+        if watch.cancelled_caught:
+            raise APITimeoutError("The speech service did not answer in time.", hint="Try again in a minute.")
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = Incoming(response.stream, self.deadlines.silence_s)
+        if response.is_success:
+            return response
+        raise refusal(response, await self._refusal_body(response), self.mask, call.transcript)
+
+    async def _refusal_body(self, response: httpx.Response) -> bytes:
+        """As much of an error's text as comes soon; its status says the rest."""
+        body = bytearray()
+        try:
+            with suppress(SpeechError), anyio.move_on_after(self.deadlines.silence_s):
+                async for piece in pieces_of(response):
+                    body += piece
+                    if len(body) > ERROR_BODY_MAX_BYTES:
+                        break
+        finally:
+            await _close(response)
+        return bytes(body[:ERROR_BODY_MAX_BYTES])
+
+    def _request(self, http: httpx.AsyncClient, call: Call) -> httpx.Request:
+        for upload in call.uploads.values():
+            upload.file.seek(0)  # also writes out what a file just made still buffers, so that its size is right
+        return http.build_request(
+            call.method,
+            self.base_url + call.path,
+            headers={"Accept": call.accept} | ({} if call.open_to_all else self._headers),
+            params=call.params or None,
+            json=call.json,
+            data=call.form or None,
+            files={name: (upload.name, upload.file, upload.mime_type) for name, upload in call.uploads.items()} or None,
+        )
+
+    async def _open(self) -> httpx.AsyncClient:
+        """The client, made on first use: reading the system's certificates takes tens of milliseconds."""
+        if self._is_closed:
+            raise RuntimeError("the connection has been closed")
+        async with self._opening:
+            if self._http is None:
+                verify = await anyio.to_thread.run_sync(httpx.create_ssl_context) if self._is_secure else False
+                self._http = self._client(verify)
+        return self._http
+
+    def _client(self, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:
+        deadlines = self.deadlines
+        return httpx.AsyncClient(
+            verify=verify,
+            trust_env=not self._is_loopback,  # a proxy has no business between two ends of one machine
+            follow_redirects=False,  # the key goes to no other address
+            timeout=httpx.Timeout(
+                connect=deadlines.connect_s,
+                pool=deadlines.connect_s,
+                write=deadlines.silence_s,
+                read=None,  # watched in _attempt and Incoming, which know what they wait for
+            ),
+            limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
+            headers={"User-Agent": f"sonant/{sonant.__version__}", "Accept-Encoding": "identity"},
+        )
+
+
+def _tell_when(failure: SpeechError) -> None:
+    """Say when it is worth trying again, if the far end said so."""
+    if isinstance(failure, APIError) and failure.retryable and failure.retry_after_s:
+        failure.hint = f"Try again in {readable_wait(failure.retry_after_s)}."
+
+
+async def _close(response: httpx.Response) -> None:
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for piece in pieces_of(response):
+        body += piece
+        if len(body) > REPLY_MAX_BYTES:
+            raise RemoteWireError("The answer of the speech service is larger than any answer should be.")
+    return bytes(body)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
