@@ -64,6 +64,15 @@ MIME_TYPES: dict[str, str] = {
     "mp4": "video/mp4",
     "webm": "audio/webm",
     "aiff": "audio/aiff",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "3gp": "video/3gpp",
+    "amr": "audio/AMR",
+    "au": "audio/basic",
+    "caf": "audio/x-caf",
+    "w64": "audio/x-w64",
+    "wma": "audio/x-ms-wma",
     "pcm": "application/octet-stream",  # headerless: its rate and encoding travel beside it
     "ulaw": "audio/basic",  # RFC 2046 §4.3: 8 kHz mu-law, one channel
     "alaw": "audio/PCMA",  # RFC 4856
