@@ -1,0 +1,145 @@
+"""The marks a transcript may hold (contract §2.5, §2.6), read into spans. What is not one of them is text."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sonant.engine.emotions import EMOTIONS
+
+SPEEDS, VOLUMES = (0.6, 1.5), (0.5, 2.0)
+LONGEST_BREAK_S = 60.0
+"""A typing slip must not fill a disk with silence."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a stretch is spoken."""
+
+    speed: float = 1.0
+    volume: float = 1.0
+    emotion: str | None = None
+
+
+@dataclass(frozen=True)
+class Inline:
+    """A stretch that is not read as it is written."""
+
+    kind: Literal["spell", "ipa", "alias"]
+    word: str
+    """As it counts among the words."""
+    value: str
+    """Characters to spell, IPA to say, or text to read instead."""
+
+
+@dataclass(frozen=True)
+class Break:
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Span:
+    content: str | Inline | Break
+    manner: Manner
+
+
+@dataclass(frozen=True)
+class Marked:
+    spans: tuple[Span, ...]
+    notices: tuple[str, ...]
+
+
+_SPELLED_AT_ONCE = 200
+"""Characters. Each takes half a second to say, and a sentence has to stay short."""
+
+_NUMBER = r"""\s*=\s*(?P<q{0}>["'])\s*(?P<{0}>\d{{0,6}}\.?\d{{1,6}})\s*{1}(?P=q{0})\s*/?>"""
+_MARK = re.compile(
+    "|".join(
+        (
+            r"<break\s+time" + _NUMBER.format("time", r"(?P<unit>ms|s)\s*"),
+            r"<speed\s+ratio" + _NUMBER.format("speed", ""),
+            r"<volume\s+ratio" + _NUMBER.format("volume", ""),
+            r"""<emotion\s+value\s*=\s*(?P<qe>["'])\s*(?P<emotion>[\w-]{1,40})\s*(?P=qe)\s*/?>""",
+            r"<spell>(?P<spell>[^<]{1,5000})</spell>",
+            r"<<(?P<ipa>[^<>\n]{1,200})>>",
+            r"(?P<laughter>\[laughter\])",
+        )
+    ),
+    re.IGNORECASE,
+)
+_ONLY_IPA = re.compile(r"(?:\s*<<[^<>\n]{1,200}>>)+\s*")
+
+
+def read_marks(transcript: str, manner: Manner, pronunciations: Mapping[str, str]) -> Marked:
+    """Split a transcript at its marks; spans come in order, and each knows the manner that holds there."""
+    notices: dict[str, None] = {}
+    spans: list[Span] = []
+    replacements = _replacements(pronunciations)
+    end = 0
+    for mark in _MARK.finditer(transcript):
+        spans += _text_spans(transcript[end : mark.start()], manner, replacements)
+        end = mark.end()
+        if mark["time"]:
+            duration_s = float(mark["time"]) / (1000 if mark["unit"].lower() == "ms" else 1)
+            if duration_s > LONGEST_BREAK_S:
+                notices[f"A break was shortened to {LONGEST_BREAK_S:.0f} seconds."] = None
+            spans.append(Span(Break(min(duration_s, LONGEST_BREAK_S)), manner))
+        elif mark["speed"]:
+            manner = replace(manner, speed=_within(SPEEDS, mark["speed"], "speed", notices))
+        elif mark["volume"]:
+            manner = replace(manner, volume=_within(VOLUMES, mark["volume"], "volume", notices))
+        elif mark["emotion"]:
+            if mark["emotion"].lower() in EMOTIONS:
+                manner = replace(manner, emotion=mark["emotion"].lower())
+            else:
+                notices["An <emotion> tag named no emotion the engine knows and was passed over."] = None
+        elif mark["spell"]:
+            spans += _spelled(mark["spell"].strip(), manner)
+        elif mark["ipa"]:
+            spans.append(Span(Inline("ipa", mark["ipa"].replace("|", ""), mark["ipa"]), manner))
+        else:
+            notices["The offline engine cannot laugh; [laughter] was left out."] = None
+    spans += _text_spans(transcript[end:], manner, replacements)
+    return Marked(tuple(spans), tuple(notices))
+
+
+def _within(limits: tuple[float, float], written: str, what: str, notices: dict[str, None]) -> float:
+    low, high = limits
+    ratio = min(high, max(low, float(written)))
+    if ratio != float(written):
+        notices[f"A {what} tag lay outside {low} to {high} and was held to that."] = None
+    return ratio
+
+
+def _spelled(characters: str, manner: Manner) -> Iterator[Span]:
+    for start in range(0, len(characters), _SPELLED_AT_ONCE):
+        part = characters[start : start + _SPELLED_AT_ONCE]
+        yield from (Span(" " if start else "", manner), Span(Inline("spell", part, part), manner))
+
+
+_Replacements = tuple[re.Pattern[str], dict[str, str]]
+
+
+def _replacements(pronunciations: Mapping[str, str]) -> _Replacements | None:
+    spoken = {word.strip().lower(): value for word, value in pronunciations.items() if word.strip() and value.strip()}
+    if not spoken:
+        return None
+    longest_first = sorted(spoken, key=len, reverse=True)
+    words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    return words, spoken
+
+
+def _text_spans(text: str, manner: Manner, replacements: _Replacements | None) -> Iterator[Span]:
+    end = 0
+    if replacements:
+        words, spoken = replacements
+        for found in words.finditer(text):
+            yield Span(text[end : found.start()], manner)
+            end = found.end()
+            value = spoken.get(found.group().lower(), found.group())
+            if _ONLY_IPA.fullmatch(value):
+                ipa = re.sub(r">>\s*<<", " ", value.strip())[2:-2]
+                yield Span(Inline("ipa", found.group(), ipa), manner)
+            else:
+                yield Span(Inline("alias", found.group(), value), manner)
+    yield Span(text[end:], manner)
