@@ -89,6 +89,5 @@ PRESETS: dict[str, AudioFormat] = {
     "raw": RAW_S16,
     "mulaw_8000": AudioFormat("raw", 8000, "pcm_mulaw"),
     "alaw_8000": AudioFormat("raw", 8000, "pcm_alaw"),
-    "pcm_16000": AudioFormat("raw", 16000, "pcm_s16le"),
 }
 """What a person may ask for by name. Telephony presets are headerless (contract §15)."""

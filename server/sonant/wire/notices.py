@@ -8,6 +8,12 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 NOTICE_HEADER = "Sonant-Notice"
+
+SYNTHETIC_NOTICE = (
+    "This speech is synthetic and rule-based, made on this machine; set CARTESIA_API_KEY for Cartesia's natural voices."
+)
+"""What the embedded engine says of all its speech. A reader needs it once, so it is known by its text."""
+
 _READABLE = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"
 
 

@@ -1,0 +1,1 @@
+"""The tools: each file is one readable value."""

@@ -1,0 +1,125 @@
+"""Assembly: settings in, a server out. The one place that knows whether the cloud or the embedded engine answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup
+from mcp.server import MCPServer
+from pydantic import SecretStr
+
+from sonant import __version__
+from sonant.settings import Settings
+from sonant.surface.instructions import instructions
+from sonant.surface.resources import add_resources
+from sonant.surface.tools.core import core_tools
+from sonant.workflows.jobs import Jobs
+from sonant.workflows.state import Address, Locate, State
+
+if TYPE_CHECKING:
+    from sonant.library.shelf import Library
+
+
+def build_server(settings: Settings, state: State | None = None) -> MCPServer[State]:
+    """The MCP server.
+
+    Args:
+        settings: what was configured.
+        state: what several connections share, already open; without it the server opens its own.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[State]) -> AsyncIterator[State]:
+        if state is not None:
+            yield state
+        else:
+            async with open_state(settings) as own:
+                yield own
+
+    server: MCPServer[State] = MCPServer(
+        name="sonant",
+        title="Sonant",
+        version=__version__,
+        instructions=instructions(settings),
+        tools=list(core_tools()),
+        lifespan=lifespan,
+        log_level=settings.log_level,
+        subscriptions=False,
+    )
+    add_resources(server)
+    return server
+
+
+@asynccontextmanager
+async def open_state(
+    settings: Settings, *, public_url: str | None = None, current_dir: Path | None = None
+) -> AsyncIterator[State]:
+    """What a process holds, and everything it started closed again at the end.
+
+    Args:
+        settings: what was configured.
+        public_url: where files are fetched when served over HTTP without local paths.
+        current_dir: where bare names are looked up first; for the command line.
+    """
+    async with anyio.create_task_group() as tasks:
+        engine = _Engine(settings, tasks)
+        state = State(
+            settings=settings,
+            jobs=Jobs(tasks),
+            locate=_cloud(settings.base_url, settings.api_key) if settings.base_url else engine.locate,
+            open_library=lambda: _library(settings, public_url is None, current_dir),
+            public_url=public_url,
+        )
+        try:
+            yield state
+        finally:
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await state.aclose()
+
+
+class _Engine:
+    """The embedded engine, started on first use. A task of the lifespan owns it, not the call that needed it first."""
+
+    def __init__(self, settings: Settings, tasks: TaskGroup) -> None:
+        self._settings = settings
+        self._tasks = tasks
+        self._starting = anyio.Lock()
+        self._address: Address | None = None
+
+    async def locate(self) -> Address:
+        async with self._starting:
+            if self._address is None:
+                self._address = await self._tasks.start(self._keep)
+        return self._address
+
+    async def _keep(self, *, task_status: anyio.abc.TaskStatus[Address]) -> None:
+        from sonant.engine.serving import embedded_engine
+
+        async with embedded_engine(self._settings.data_dir) as engine:
+            task_status.started(Address(engine.base_url, SecretStr(engine.api_key)))
+            await anyio.sleep_forever()
+
+
+def _cloud(base_url: str, api_key: SecretStr | None) -> Locate:
+    async def locate() -> Address:
+        return Address(base_url, api_key)
+
+    return locate
+
+
+def _library(settings: Settings, allow_local_paths: bool, current_dir: Path | None) -> "Library":
+    from sonant.library.index import Index
+    from sonant.library.inputs import InputFiles
+    from sonant.library.outputs import OutputFolder
+    from sonant.library.shelf import Library
+
+    outputs = OutputFolder(settings.output_dir)
+    here = [current_dir] if current_dir else []
+    inputs = InputFiles(
+        allowed=[*settings.input_dirs, settings.output_dir, *here],
+        lookup=[*here, settings.output_dir, *settings.input_dirs],
+    )
+    return Library(outputs, inputs, Index(settings.data_dir / "index.sqlite3"), allow_local_paths=allow_local_paths)

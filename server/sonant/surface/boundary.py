@@ -1,0 +1,108 @@
+"""Where our functions become tools: arguments checked, failures translated, once.
+
+The SDK hides every exception but `ToolError` from the model, ignores unknown arguments, and answers a wrong one with
+pydantic's text and the rejected value. A model recovers only from a sentence that says what to do next.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import ToolAnnotations
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sonant.errors import SpeechError
+from sonant.workflows.state import State
+
+ToolFunction = Callable[..., Awaitable[Any]]
+
+
+def state_of(ctx: Context[State]) -> State:
+    """What the process holds.
+
+    Raises:
+        SettingsError: a setting is wrong; every call says so.
+    """
+    state: State = ctx.request_context.lifespan_context
+    if state.settings.problem is not None:
+        raise state.settings.problem
+    return state
+
+
+def reports_errors(function: ToolFunction) -> ToolFunction:
+    """Turn a `SpeechError` into a `ToolError`; let everything else be hidden as a bug of ours."""
+
+    @functools.wraps(function)
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        except SpeechError as failure:
+            raise ToolError(str(failure)) from None
+
+    return wrapped
+
+
+class SpeechTool(Tool):
+    """A tool whose arguments are checked in words a model can act on."""
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+        # An explicit null means the default.
+        given = {name: value for name, value in arguments.items() if value is not None}
+        known = self.parameters["properties"]
+        for name in given:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1, 0.5)
+                meant = f"Did you mean {close[0]!r}?" if close else f"It takes: {', '.join(known)}."
+                raise ToolError(f"{self.name} has no argument {name[:40]!r}. {meant}")
+        try:
+            self.fn_metadata.validate_arguments(given)
+        except ValidationError as failure:
+            raise ToolError(" ".join(_sentence(error) for error in failure.errors()[:3])) from None
+        return await super().run(given, context, convert_result)
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """What is wrong with one argument, without its value."""
+    name = ".".join(str(part) for part in error["loc"] if isinstance(part, str)) or "argument"
+    name = name.split(".")[0]
+    if error["type"] == "missing":
+        return f"The argument {name!r} is missing."
+    told = error["msg"].removeprefix("Input should be ")
+    return f"{name} must be {told}."
+
+
+def make_tool(function: ToolFunction, hints: ToolAnnotations) -> Tool:
+    """The tool a function is, with a schema that costs few tokens: no titles, no nulls, nothing but what is taken."""
+    description = inspect.cleandoc(function.__doc__ or "")
+    tool = SpeechTool.from_function(reports_errors(function), description=description, annotations=hints)
+    tool.parameters = _slim(tool.parameters) | {"additionalProperties": False}
+    if tool.fn_metadata.output_schema is not None:
+        tool.fn_metadata.output_schema = _slim(tool.fn_metadata.output_schema)
+    return tool
+
+
+def _slim(schema: Any) -> Any:
+    """Without `title`, `default: null` and nullable unions."""
+    if isinstance(schema, list):
+        return [_slim(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    options = schema.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options and len(options) == 2:
+        schema = {**next(option for option in options if option != {"type": "null"}), **schema}
+        del schema["anyOf"]
+    slim: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            slim[key] = {name: _slim(item) for name, item in value.items()}
+        elif key == "title" or (key == "default" and value in (None, [])) or value == "":
+            continue
+        else:
+            slim[key] = _slim(value)
+    return slim

@@ -1,0 +1,57 @@
+"""A recording made ready to be sent: in a container the wire takes, and no larger than it takes."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from typing import BinaryIO, cast
+
+import anyio
+import anyio.to_thread
+
+from sonant.api_client.client import Upload
+from sonant.audio.codec import Encoder, decode_blocks, probe
+from sonant.audio.formats import MIME_TYPES, AudioFormat
+from sonant.library.inputs import OpenedFile
+from sonant.wire.voices import CLIP_CONTAINERS, CLIP_MAX_BYTES
+
+CLIP_MAX_S = 60.0
+"""Seconds of a recording that are sent as a clip: contract §6.3 advises 3 to 20, so more only costs time."""
+
+_CLIP_FORMAT = AudioFormat("wav", 44100, "pcm_s16le")
+
+
+@contextlib.asynccontextmanager
+async def as_clip(opened: OpenedFile, *, tail: bool = False) -> AsyncIterator[tuple[Upload, tuple[str, ...]]]:
+    """The recording as a clip to send, with what was done to it.
+
+    Args:
+        opened: the recording.
+        tail: where it is too long, keep its end rather than its beginning.
+    """
+    info = await anyio.to_thread.run_sync(probe, opened.file)
+    opened.file.seek(0)
+    if opened.extension in CLIP_CONTAINERS and opened.size <= CLIP_MAX_BYTES and info.duration_s <= CLIP_MAX_S:
+        yield Upload(opened.file, f"clip.{opened.extension}", MIME_TYPES[opened.extension]), ()
+        return
+    start_s = max(0.0, info.duration_s - CLIP_MAX_S) if tail else 0.0
+    with cast(BinaryIO, tempfile.TemporaryFile(prefix="sonant-")) as converted:
+        await anyio.to_thread.run_sync(_convert, opened.file, converted, start_s)
+        converted.seek(0)
+        notes: tuple[str, ...] = ()
+        if info.duration_s > CLIP_MAX_S:
+            notes = (f"Only the {'last' if tail else 'first'} {CLIP_MAX_S:.0f} s of the recording were used.",)
+        yield Upload(converted, "clip.wav", "audio/wav"), notes
+
+
+def _convert(source: BinaryIO, target: BinaryIO, start_s: float) -> None:
+    rate = _CLIP_FORMAT.sample_rate
+    skip, left = int(start_s * rate), int(CLIP_MAX_S * rate)
+    with Encoder(target, _CLIP_FORMAT) as encoder:
+        for block in decode_blocks(source, sample_rate=rate):
+            dropped = min(skip, len(block))
+            skip -= dropped
+            part = block[dropped : dropped + left]
+            left -= len(part)
+            encoder.write(part)
+            if left <= 0:
+                return
