@@ -1,10 +1,5 @@
 """The speech library, from our side of the pipe: a few worker processes, started when first needed."""
 
-import json
-import math
-import os
-import struct
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,12 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
-import numpy as np
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
 
 from sonant.audio.pcm import Samples, decode_pcm
 from sonant.engine import espeak_worker
+from sonant.engine.pipes import PipeProcess, WorkerDiedError, worker_environment
 from sonant.errors import EngineError, EngineUnavailableError
 
 SAMPLE_RATE = 22050
@@ -57,16 +50,6 @@ def request_speech(language: str, voice: str, text: str, *, wpm: float, flags: i
     return {"language": language, "voice": voice, "text": text, "flags": flags, "parameters": parameters}
 
 
-def pack(request: Mapping[str, Any]) -> bytes:
-    body = json.dumps(request).encode()
-    return struct.pack("<I", len(body)) + body
-
-
-def unpack_lengths(head: bytes) -> tuple[int, int]:
-    json_bytes, audio_bytes = struct.unpack("<II", head)
-    return json_bytes, audio_bytes
-
-
 def read_speech(reply: Mapping[str, Any], audio_bytes: bytes) -> Speech:
     words, phonemes = [], []
     for kind, position, frame, ipa in reply["events"]:
@@ -95,75 +78,13 @@ def worker_command() -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(espeak_worker.__file__)), str(library_path), str(data_folder)]
 
 
-def worker_environment() -> dict[str, str]:
-    """Ours without our settings: no key goes where none is needed."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("CARTESIA_", "SONANT_"))}
-
-
-class WorkerDiedError(EngineError):
-    """The process ended, or hung and was ended, before it answered."""
-
-
-class _Worker:
-    """One process and the requests that go through it, one at a time."""
-
-    def __init__(self, process: Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process = process
-        self._stdin = process.stdin
-        self._stdout = BufferedByteReceiveStream(process.stdout)
-
-    @classmethod
-    async def start(cls) -> Self:
-        try:
-            process = await anyio.open_process(
-                worker_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                env=worker_environment(),
-            )  # fmt: skip
-        except OSError as error:
-            raise EngineUnavailableError(f"The speech worker could not be started: {error.strerror}.") from error
-        worker = cls(process)
-        try:
-            await worker._answer()  # the greeting
-        except BaseException:
-            await worker.stop()
-            raise
-        return worker
-
-    async def ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-        try:
-            await self._stdin.send(pack(request))
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-            raise WorkerDiedError("The speech worker has ended.") from None
-        return await self._answer()
-
-    async def _answer(self) -> tuple[dict[str, Any], bytes]:
-        try:
-            with anyio.fail_after(_ANSWER_LIMIT_S):
-                json_bytes, audio_bytes = unpack_lengths(await self._stdout.receive_exactly(8))
-                reply = json.loads(await self._stdout.receive_exactly(json_bytes))
-                audio = await self._stdout.receive_exactly(audio_bytes) if audio_bytes else b""
-        except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
-            raise WorkerDiedError("The speech worker ended in the middle of a sentence.") from None
-        except TimeoutError:
-            raise WorkerDiedError("The speech worker hung on a sentence.") from None
-        return reply, audio
-
-    async def stop(self) -> None:
-        with anyio.CancelScope(shield=True):
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.aclose()
-
-
 class EspeakPool:
     """Answers requests in up to `workers` processes. One that dies is replaced, and its sentence asked once more."""
 
     def __init__(self, workers: int = 2) -> None:
         self._slots = anyio.Semaphore(workers)
-        self._idle: list[_Worker] = []
-        self._busy: set[_Worker] = set()
+        self._idle: list[PipeProcess] = []
+        self._busy: set[PipeProcess] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -218,10 +139,13 @@ class EspeakPool:
 
     async def _ask_once(self, request: Mapping[str, Any], *, fresh: bool = False) -> tuple[dict[str, Any], bytes]:
         async with self._worker(fresh) as worker:
-            return await worker.ask(request)
+            return await worker.exchange(request, within_s=_ANSWER_LIMIT_S)
+
+    async def _start(self) -> PipeProcess:
+        return await PipeProcess.start(worker_command(), worker_environment(), ready_within_s=_ANSWER_LIMIT_S)
 
     @asynccontextmanager
-    async def _worker(self, fresh: bool) -> AsyncIterator[_Worker]:
+    async def _worker(self, fresh: bool) -> AsyncIterator[PipeProcess]:
         """A worker to oneself. One whose request did not finish, cancelled or not, is ended and not used again.
 
         `fresh`: not one that was idle, as all of them may have been killed meanwhile.
@@ -231,7 +155,7 @@ class EspeakPool:
                 raise EngineUnavailableError("The offline engine has been closed.")
             if fresh and self._idle:
                 await self._idle.pop().stop()
-            worker = self._idle.pop() if self._idle and not fresh else await _Worker.start()
+            worker = self._idle.pop() if self._idle and not fresh else await self._start()
             self._busy.add(worker)
             try:
                 yield worker
@@ -244,11 +168,3 @@ class EspeakPool:
                 await worker.stop()
             else:
                 self._idle.append(worker)
-
-
-def frames_of(duration_s: float) -> int:
-    return max(0, math.floor(duration_s * SAMPLE_RATE + 0.5))
-
-
-def silence(frames: int) -> Samples:
-    return np.zeros(max(0, frames), np.float32)

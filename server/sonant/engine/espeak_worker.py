@@ -3,7 +3,7 @@
 Run as `python -I -S espeak_worker.py LIBRARY DATA_FOLDER`; it imports the standard library only. It is a process of
 its own because the library is not thread-safe, can crash on text, and has its own licence (GPL-3.0-or-later).
 
-Request: u32 length, JSON. Reply: u32 JSON length, u32 audio length, JSON, audio (s16le mono). u32 is little-endian.
+Messages as in pipes.py, which this file must not import; the payload of an answer is s16le mono.
   {}                                                      -> {"sample_rate"}           (also sent unasked, as greeting)
   {"language", "voice", "text", "flags", "parameters"}    -> {"events": [[type, position, sample, value], ...]} + audio
   {"language", "phonemes": [text, ...]}                   -> {"phonemes": [ipa, ...]}
@@ -158,8 +158,12 @@ def answer(espeak: Espeak, request: dict[str, Any]) -> tuple[dict[str, Any], byt
 def read_requests(requests: "queue.SimpleQueue[dict[str, Any]]") -> None:
     """Runs beside the synthesis, so that the process ends with its parent even in the middle of a sentence."""
     stdin = sys.stdin.buffer
-    while len(head := stdin.read(4)) == 4:
-        requests.put(json.loads(stdin.read(struct.unpack("<I", head)[0])))
+    while len(head := stdin.read(8)) == 8:
+        json_bytes, payload_bytes = struct.unpack("<II", head)
+        body = stdin.read(json_bytes)
+        if len(body) < json_bytes or len(stdin.read(payload_bytes)) < payload_bytes:
+            break
+        requests.put(json.loads(body))
     os._exit(0)
 
 
