@@ -228,8 +228,9 @@ class _Output:
         self.has_sound = self.has_sound or len(samples) > 0
         offset_s = self.frames / SAMPLE_RATE
         words = tuple(TimedWord(w.word, w.start_s + offset_s, w.end_s + offset_s) for w in spoken.words)
+        phonemes = tuple(_timed_phonemes(spoken.speech, self.frames))
         self._last_taps = self._taps[spoken.manner]
-        return Piece(self._passed(samples), words, tuple(_timed_phonemes(spoken.speech, self.frames)))
+        return Piece(self._passed(samples), words, phonemes)
 
     def pause(self, frames: int) -> Piece:
         return Piece(self._passed(np.zeros(frames, np.float32)))
