@@ -1,0 +1,128 @@
+"""`POST /tts/bytes` and `POST /tts/sse`. Source: contract §3."""
+
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from time import perf_counter
+from typing import cast
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from sonant.engine.answers import refusal_of, refuse, request_id_of
+from sonant.engine.machinery import Machinery, machinery_of
+from sonant.engine.sounding import BodyEncoder, body_of, slices, sound_of
+from sonant.engine.speaking import Order, read_order
+from sonant.engine.streaming import StreamedAnswer
+from sonant.engine.synthesis import Piece
+from sonant.engine.uploads import read_json
+from sonant.errors import SpeechError
+from sonant.wire.tts import (
+    Chunk,
+    Done,
+    ErrorEvent,
+    Event,
+    PhonemeTimes,
+    PhonemeTimestamps,
+    SpeechRequest,
+    StreamedSpeechRequest,
+    Timestamps,
+    WordTimestamps,
+)
+
+
+async def speak_bytes(request: Request) -> Response:
+    machinery = machinery_of(request)
+    wanted = SpeechRequest.model_validate(await read_json(request))
+    order = await read_order(wanted, machinery)
+    synthesiser = await machinery.synthesiser()
+    sound = sound_of(synthesiser.speak(order.utterance))
+    return StreamedAnswer(
+        body_of(sound, order.audio_format, machinery.threads),
+        order.audio_format.mime_type,
+        order.notices,
+        whole_if_one=order.audio_format.container != "raw",
+    )
+
+
+async def speak_events(request: Request) -> Response:
+    machinery = machinery_of(request)
+    wanted = StreamedSpeechRequest.model_validate(await read_json(request))
+    if wanted.output_format.container != "raw":
+        raise refuse(400, "output_format.container: /tts/sse answers raw audio only.")
+    order = await read_order(wanted, machinery)
+    frames = _frames(_events(wanted, order, machinery), wanted.context_id, order.notices, request.scope)
+    return StreamedAnswer(frames, "text/event-stream", order.notices)
+
+
+async def _events(wanted: StreamedSpeechRequest, order: Order, machinery: Machinery) -> AsyncGenerator[Event, None]:
+    synthesiser = await machinery.synthesiser()
+    encoder = BodyEncoder(order.audio_format)
+    said = cast(AsyncGenerator[Piece, None], synthesiser.speak(order.utterance))
+    started = perf_counter()
+    async with aclosing(said):
+        async for piece in said:
+            for part in slices(piece.samples):
+                audio_bytes = await to_thread.run_sync(encoder.encode, part, limiter=machinery.threads)
+                if audio_bytes:
+                    yield _chunk(audio_bytes, started)
+                started = perf_counter()
+            if wanted.add_timestamps and piece.words:
+                yield Timestamps(word_timestamps=WordTimestamps(
+                    words=[word.word for word in piece.words],
+                    start=[round(word.start_s, 4) for word in piece.words],
+                    end=[round(word.end_s, 4) for word in piece.words],
+                ))  # fmt: skip
+            if wanted.add_phoneme_timestamps and piece.phonemes:
+                yield PhonemeTimes(phoneme_timestamps=PhonemeTimestamps(
+                    phonemes=[sound.phoneme for sound in piece.phonemes],
+                    start=[round(sound.start_s, 4) for sound in piece.phonemes],
+                    end=[round(sound.end_s, 4) for sound in piece.phonemes],
+                ))  # fmt: skip
+    await to_thread.run_sync(encoder.finish, limiter=machinery.threads)
+    if audio_bytes := encoder.take():
+        yield _chunk(audio_bytes, started)
+    yield Done()
+
+
+def _chunk(audio_bytes: bytes, started: float) -> Chunk:
+    return Chunk(
+        data=base64.b64encode(audio_bytes).decode("ascii"), step_time=round((perf_counter() - started) * 1000, 3)
+    )
+
+
+async def _frames(
+    events: AsyncGenerator[Event, None], context_id: str | None, notices: tuple[str, ...], scope: Scope
+) -> AsyncGenerator[bytes, None]:
+    """Each event as `data: {…}`; the first tells the notices. A failure after it is an event too."""
+    begun = False
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if not begun:
+                    event.notices = list(notices)
+                begun = True
+                yield _frame(event, context_id)
+    except SpeechError as error:
+        if not begun:
+            raise  # still time for a status
+        refusal = refusal_of(error)
+        yield _frame(
+            ErrorEvent(
+                status_code=refusal.status_code,
+                title=refusal.title,
+                message=refusal.message,
+                request_id=request_id_of(scope),
+                error_code=refusal.error_code,
+            ),
+            context_id,
+        )
+
+
+def _frame(event: Event, context_id: str | None) -> bytes:
+    event.context_id = context_id
+    # The name is documented for errors; readers go by the JSON's type (contract §3.2).
+    name = b"event: error\n" if isinstance(event, ErrorEvent) else b""
+    return name + b"data: " + event.model_dump_json(exclude_none=True).encode() + b"\n\n"

@@ -1,0 +1,82 @@
+"""What the requests of one engine share: its options, its voices, its workers. No state is global."""
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self, cast
+
+import anyio
+from anyio import to_thread
+from starlette.requests import Request
+
+from sonant.engine.catalogue import catalogue, default_voice
+from sonant.engine.options import EngineOptions
+from sonant.engine.voice_store import VoiceStore
+from sonant.engine.voices import EngineVoice
+from sonant.errors import EngineUnavailableError, UnknownVoiceError
+
+if TYPE_CHECKING:
+    from sonant.engine.recognition import Recogniser
+    from sonant.engine.synthesis import Synthesiser
+
+_THREADS = 4
+
+
+class Machinery:
+    """Use as an async context manager: leaving ends the workers. Each part starts when it is first needed."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.store = VoiceStore(options.voices_path)
+        self._stack = AsyncExitStack()
+        self._starting = anyio.Lock()
+        self._synthesiser: Synthesiser | None = None
+        self._recogniser: Recogniser | None = None
+        self._closed = False
+        self.threads = anyio.CapacityLimiter(_THREADS)
+        """For arithmetic and files, so that nobody else's threads run out."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closed = True
+        await self._stack.aclose()
+
+    async def synthesiser(self) -> "Synthesiser":
+        from sonant.engine.synthesis import Synthesiser
+
+        async with self._starting:
+            self._check_open()
+            if self._synthesiser is None:
+                self._synthesiser = await self._stack.enter_async_context(Synthesiser(self.options.workers))
+        return self._synthesiser
+
+    async def recogniser(self) -> "Recogniser":
+        from sonant.engine.recognition import Recogniser
+
+        async with self._starting:
+            self._check_open()
+            if self._recogniser is None:
+                self._recogniser = await self._stack.enter_async_context(Recogniser(self.options.workers))
+        return self._recogniser
+
+    async def voice(self, voice_id: str) -> EngineVoice:
+        """
+        Raises:
+            UnknownVoiceError: there is none of that id.
+        """
+        found = catalogue().get(voice_id) or await to_thread.run_sync(self.store.get, voice_id, limiter=self.threads)
+        if found is None and self.options.any_voice:
+            found = default_voice()
+        if found is None:
+            raise UnknownVoiceError(
+                f"There is no voice {voice_id[:64]!r} here.", hint="GET /voices lists the voices there are."
+            )
+        return found
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineUnavailableError("The engine is shutting down.")
+
+
+def machinery_of(request: Request) -> Machinery:
+    return cast(Machinery, request.app.state.machinery)

@@ -1,0 +1,142 @@
+"""The engine on a socket: inside our own event loop on loopback, or as the command `sonant engine`."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+
+from sonant.engine.app import build_engine
+from sonant.engine.options import EngineOptions
+from sonant.errors import SettingsError
+
+_LOOPBACK = "127.0.0.1"
+_KEEP_ALIVE_S = 75
+"""Longer than a client's pool keeps a connection, so that it is the client who lets go."""
+_FAREWELL_S = 0.5
+"""For requests cut off by our end; they are cancelled, so they need milliseconds."""
+
+
+@dataclass(frozen=True)
+class EngineAddress:
+    base_url: str
+    api_key: str = field(repr=False)
+
+
+@contextlib.asynccontextmanager
+async def embedded_engine(data_dir: Path) -> AsyncIterator[EngineAddress]:
+    """The engine on a free loopback port with a key of its own, for as long as the block lasts.
+
+    Raises:
+        SettingsError: no port can be had.
+    """
+    api_key = secrets.token_urlsafe(32)
+    options = EngineOptions(data_dir=data_dir, api_key=api_key, host=_LOOPBACK)
+    async with _served(build_engine(options), _LOOPBACK, 0) as base_url:
+        yield EngineAddress(base_url, api_key)
+
+
+async def run_engine(
+    host: str,
+    port: int,
+    api_key: str | None,
+    data_dir: Path,
+    allow_origins: Sequence[str] = (),
+    any_voice: bool = False,
+    on_ready: Callable[[str], None] = lambda base_url: None,
+) -> None:
+    """Serve until cancelled; `on_ready` gets the base URL once requests are answered.
+
+    Raises:
+        SettingsError: beyond loopback without a key, or the port is taken.
+    """
+    options = EngineOptions(
+        data_dir=data_dir, api_key=api_key, host=host, allow_origins=tuple(allow_origins), any_voice=any_voice
+    )
+    async with _served(build_engine(options), host, port) as base_url:
+        on_ready(base_url)
+        await anyio.sleep_forever()
+
+
+@contextlib.asynccontextmanager
+async def _served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    listener = await _listen(host, port)
+    server = _Server(
+        uvicorn.Config(
+            app, http="h11", ws="none", loop="none", lifespan="on", log_config=None, access_log=False,
+            date_header=False, server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+    )  # fmt: skip
+    try:
+        await server.start(listener)
+        yield _base_url(listener)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await server.stop()
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its main loop, which sleeps in steps of 0.1 s, and without its hands on the signals."""
+
+    async def start(self, listener: socket.socket) -> None:
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets=[listener])
+
+    async def stop(self) -> None:
+        """Cut every connection, and with it the work for it; then end the application."""
+        for server in getattr(self, "servers", []):
+            server.close()
+        for connection in list(self.server_state.connections):
+            if (transport := getattr(connection, "transport", None)) is not None:
+                transport.abort()
+        if tasks := set(self.server_state.tasks):
+            _, left = await asyncio.wait(tasks, timeout=_FAREWELL_S)
+            for task in left:
+                task.cancel()
+        if self.started:
+            await self.lifespan.shutdown()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = await anyio.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        # The protocol is named because asyncio turns Nagle's delay (40 ms an answer) off only where it is.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            if os.name != "nt":  # there it would let another program share the port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(address)
+            listener.listen(128)
+            listener.setblocking(False)
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(
+            f"The engine cannot listen on {host}:{port}: {reason}.",
+            variable="--port",
+            hint="Choose another port; 0 picks a free one.",
+        ) from None
+    return listener
+
+
+def _base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,128 @@
+"""A request for speech, checked against everything the contract says, as an utterance. Source: contract §2, §3."""
+
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from sonant.audio.formats import BIT_RATES, SAMPLE_RATES, AudioFormat
+from sonant.engine.accents import find_accent
+from sonant.engine.answers import SYNTHETIC, refuse
+from sonant.engine.languages import speakable
+from sonant.engine.machinery import Machinery
+from sonant.engine.synthesis import Utterance, notices
+from sonant.engine.voices import EngineVoice
+from sonant.errors import InputError
+from sonant.wire.languages import normalise
+from sonant.wire.markup import has_speech
+from sonant.wire.tts import (
+    EMOTIONS,
+    LIVE_MODELS,
+    RETIRED_MODELS,
+    GenerationConfig,
+    OutputFormat,
+    SpeechRequest,
+)
+
+CONTAINERS = ("raw", "wav", "mp3")
+_LOCALE_MODELS = ("sonic-3.6", "sonic-latest", "sonic-preview")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made of a request."""
+
+    utterance: Utterance
+    audio_format: AudioFormat
+    notices: tuple[str, ...]
+
+
+async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
+    """
+    Raises:
+        APIError, InputError, UnsupportedOfflineError: the request cannot be met; nothing was spoken.
+    """
+    check_model(wanted.model_id)
+    if not wanted.transcript.strip():
+        raise refuse(400, "The transcript is empty.")
+    if not has_speech(wanted.transcript):
+        raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
+    if wanted.language and wanted.locale:
+        raise refuse(400, "Give either `language` or `locale`, not both.")
+    audio_format = check_format(wanted.output_format)
+    _check_normalization(wanted.normalization, wanted.model_id)
+    if wanted.pronunciation_dict_id:
+        raise refuse(404, "There is no pronunciation dictionary of that id here.", "pronunciation_dict_not_found")
+    manner = wanted.generation_config or GenerationConfig()
+    if manner.emotion is not None and manner.emotion not in EMOTIONS:
+        raise refuse(400, f"generation_config.emotion: use one of {', '.join(EMOTIONS)}.")
+    voice = await machinery.voice(wanted.voice_id)
+    language = _language(wanted.language or wanted.locale, wanted.accent, wanted.model_id, voice)
+    utterance = Utterance(
+        transcript=wanted.transcript,
+        timbre=voice.timbre,
+        language=language,
+        speed=manner.speed or 1.0,
+        volume=manner.volume or 1.0,
+        emotion=manner.emotion,
+    )
+    said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
+    return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC, *voice.notices, *said))))
+
+
+def check_model(model_id: str) -> None:
+    """Source: contract §2.1; names with a retired model's name in front are its dated snapshots."""
+    if model_id in LIVE_MODELS:
+        return
+    if model_id in RETIRED_MODELS or model_id.startswith(("sonic-2-", "sonic-turbo-", "sonic-english-", "sonic-mul")):
+        raise refuse(400, f"The model {model_id[:64]} has been retired; use sonic-3.6.", "model_sunsetted")
+    raise refuse(404, f"There is no model {model_id[:64]!r}; use sonic-3.6.", "model_not_found")
+
+
+def check_format(wanted: OutputFormat) -> AudioFormat:
+    """Source: contract §2.3."""
+    if wanted.container not in CONTAINERS:
+        raise refuse(400, f"output_format.container: use one of {', '.join(CONTAINERS)}.")
+    if wanted.container == "raw" and wanted.encoding is None:
+        raise refuse(400, "output_format.encoding is required for raw audio.")
+    if wanted.sample_rate not in SAMPLE_RATES:
+        raise refuse(400, f"output_format.sample_rate: use one of {', '.join(map(str, SAMPLE_RATES))}.")
+    if wanted.container == "mp3" and wanted.bit_rate is not None and wanted.bit_rate not in BIT_RATES:
+        raise refuse(400, f"output_format.bit_rate: use one of {', '.join(map(str, BIT_RATES))}.")
+    return wanted.to_audio_format()
+
+
+def check_language(language: str, model_id: str) -> str:
+    """The wire's spelling of a language or locale the engine can speak."""
+    known = normalise(language)
+    try:
+        code = speakable(known or language).code
+    except InputError as error:
+        raise refuse(400, str(error), "language_not_supported") from None
+    if known is None:  # one of the engine's own, which only its voices name
+        raise refuse(400, f"{language[:40]!r} is not a language of the API.", "language_not_supported")
+    if "-" in code and not model_id.startswith(_LOCALE_MODELS):
+        raise refuse(400, f"Locales such as {code} need sonic-3.6; {model_id} takes languages such as {code[:2]}.")
+    return code
+
+
+def _language(language: str | None, accent: str | None, model_id: str, voice: EngineVoice) -> str:
+    """The voice's own variety, unless another language is asked for."""
+    if accent:
+        found = find_accent(accent)
+        if found is None or (voice.accent != found and not found.is_localizable):
+            raise refuse(400, f"The engine has no accent {accent[:64]!r}; GET /accents lists them.")
+        return voice.language if voice.accent == found else found.speech_language
+    if language is None:
+        return voice.language
+    code = check_language(language, model_id)
+    return voice.language if voice.speaks(code) else code
+
+
+def _check_normalization(normalization: str | None, model_id: str) -> None:
+    """Source: contract §2.7. The engine reads numbers its own way whatever is pinned."""
+    if normalization in (None, "auto", "off"):
+        return
+    if normalise(normalization or "") is None:
+        raise refuse(400, "normalization: use auto, off, or a language or locale.")
+    if not model_id.startswith(_LOCALE_MODELS):
+        raise refuse(400, f"A language in `normalization` needs sonic-3.6; {model_id} takes auto or off.")

@@ -1,0 +1,133 @@
+"""Reading what is sent: JSON bodies, and forms whose files go to disk as they come."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import anyio
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from sonant.engine.answers import refuse
+
+JSON_MAX_BYTES = 8 * 1024 * 1024
+FIELD_SLACK_BYTES = 256 * 1024
+"""What a form may hold beside its files."""
+_DRAIN_S = 10.0
+"""A caller still sending does not read an answer: what is too much is read and dropped for so long before the refusal."""
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object of a body.
+
+    Raises:
+        APIError: 400 when it is none, 413 when it is too long.
+    """
+    body = bytearray()
+    async for chunk in _bounded(request, JSON_MAX_BYTES, "The request body"):
+        body += chunk
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        raise refuse(400, "The body is not valid JSON.") from None
+    if not isinstance(data, dict):
+        raise refuse(400, "The body must be a JSON object.")
+    return data
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart form. Its files are temporary: they go with the `async with` that read it."""
+
+    data: FormData
+
+    def fields(self) -> dict[str, object]:
+        """Text fields; `output_format[container]` is nested, as the wire means it (contract §1.3)."""
+        found: dict[str, Any] = {}
+        for key, value in self.data.multi_items():
+            if not isinstance(value, str) or key.endswith("[]"):
+                continue
+            outer, bracket, inner = key.partition("[")
+            if bracket and inner.endswith("]"):
+                nested = found.setdefault(outer, {})
+                if isinstance(nested, dict):
+                    nested[inner[:-1]] = value
+            else:
+                found[key] = value
+        return found
+
+    def values(self, name: str) -> Sequence[str]:
+        """Of a field that may be repeated, such as `timestamp_granularities[]`; with or without the brackets."""
+        found = [*self.data.getlist(f"{name}[]"), *self.data.getlist(name)]
+        return [value for value in found if isinstance(value, str)]
+
+    def file(self, name: str, max_bytes: int) -> BinaryIO | None:
+        """The file of that name, at its start; None when it is not there.
+
+        Raises:
+            APIError: 400 when it is empty or sent as text, 413 when it is too long.
+        """
+        value = self.data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, UploadFile):
+            raise refuse(400, f"`{name}` must be a file, not text.")
+        if not value.size:
+            raise refuse(400, f"The file in `{name}` is empty.", "unsupported_audio_format")
+        if value.size > max_bytes:
+            raise _too_large(f"The file in `{name}`", max_bytes)
+        return value.file
+
+    def required_file(self, name: str, max_bytes: int) -> BinaryIO:
+        file = self.file(name, max_bytes)
+        if file is None:
+            raise refuse(400, f"The file `{name}` is missing.")
+        return file
+
+
+@asynccontextmanager
+async def read_form(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
+    """A multipart form of at most `max_bytes`; files above 1 MB are on disk, and gone afterwards.
+
+    Raises:
+        APIError: 400 when it is not a form, 413 when it is too long.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise refuse(400, "The body must be multipart/form-data.")
+    stream = _bounded(request, max_bytes + FIELD_SLACK_BYTES, "The upload", max_bytes)
+    parser = MultiPartParser(request.headers, stream, max_files=4, max_fields=64)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise refuse(400, f"The form cannot be read: {error.message}") from None
+    try:
+        yield Form(form)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await form.close()
+
+
+async def _bounded(
+    request: Request, max_bytes: int, what: str, told_bytes: int | None = None
+) -> AsyncGenerator[bytes, None]:
+    length = request.headers.get("content-length", "")
+    too_long = length.isdigit() and int(length) > max_bytes
+    give_up_at = anyio.current_time() + _DRAIN_S
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if not too_long and received > max_bytes:
+            too_long, give_up_at = True, anyio.current_time() + _DRAIN_S
+        if not too_long:
+            yield chunk
+        elif anyio.current_time() > give_up_at:
+            break
+    if too_long:
+        raise _too_large(what, told_bytes or max_bytes)
+
+
+def _too_large(what: str, max_bytes: int) -> Exception:
+    return refuse(413, f"{what} is larger than {max_bytes // (1024 * 1024)} MB.", "file_too_large")

@@ -1,0 +1,113 @@
+"""The voices made on this engine: numbers in SQLite, shared by every server of the user. No audio is kept."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sonant.engine.accents import find_accent
+from sonant.engine.timbre import Timbre
+from sonant.engine.voices import EngineVoice, timestamp
+from sonant.errors import EngineUnavailableError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS voices (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    body TEXT  -- NULL once deleted: the row stays so that a cursor on it still knows its place
+)
+"""
+_LOCK_WAIT_S = 5.0
+
+
+class VoiceStore:
+    """Every call opens and closes its own connection: safe from any thread, and nothing to close at the end.
+
+    All calls block (on the disk, or on another process's write): run them in a thread.
+
+    Raises:
+        EngineUnavailableError: the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def entries(self) -> list[tuple[str, EngineVoice | None]]:
+        """Id and voice, newest first; None for one that was deleted."""
+        if not self._path.exists():
+            return []
+        with self._connection() as connection:
+            rows = connection.execute("SELECT id, body FROM voices ORDER BY position DESC").fetchall()
+        return [(voice_id, _from_json(voice_id, body) if body else None) for voice_id, body in rows]
+
+    def get(self, voice_id: str) -> EngineVoice | None:
+        if not self._path.exists():
+            return None
+        with self._connection() as connection:
+            row = connection.execute("SELECT body FROM voices WHERE id = ?", (voice_id,)).fetchone()
+        return _from_json(voice_id, row[0]) if row and row[0] else None
+
+    def put(self, voice: EngineVoice) -> None:
+        """Add a voice, or replace the one of the same id."""
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT INTO voices (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+                (voice.id, _to_json(voice)),
+            )
+
+    def delete(self, voice_id: str) -> bool:
+        """Whether there was one. Its numbers are overwritten."""
+        if not self._path.exists():
+            return False
+        with self._connection() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            found = connection.execute(
+                "UPDATE voices SET body = NULL WHERE id = ? AND body IS NOT NULL", (voice_id,)
+            ).rowcount
+        return found > 0
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._create_file()
+            with closing(sqlite3.connect(self._path, timeout=_LOCK_WAIT_S)) as connection, connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(_SCHEMA)
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise EngineUnavailableError(
+                f"The file of made voices, {self._path}, cannot be used: {error}.",
+                hint="Check the folder, or name another with SONANT_DATA_DIR.",
+            ) from error
+
+    def _create_file(self) -> None:
+        """For the user alone: a voice is personal. The WAL files take over the mode."""
+        if not self._path.exists():
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _to_json(voice: EngineVoice) -> str:
+    return json.dumps(
+        {
+            "name": voice.name, "tagline": voice.tagline, "description": voice.description, "gender": voice.gender,
+            "language": voice.language, "accent": voice.accent.id if voice.accent else None,
+            "timbre": voice.timbre.to_dict(), "origin": voice.origin, "notices": voice.notices,
+            "access": voice.access, "created_at": timestamp(voice.created_at),
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
+
+
+def _from_json(voice_id: str, body: str) -> EngineVoice:
+    data = json.loads(body)
+    return EngineVoice(
+        id=voice_id, name=data["name"], tagline=data["tagline"], description=data["description"],
+        gender=data["gender"], language=data["language"],
+        accent=find_accent(data["accent"]) if data["accent"] else None,
+        timbre=Timbre.from_dict(data["timbre"]), origin=data["origin"], notices=tuple(data["notices"]),
+        is_owner=True, access=data["access"], created_at=datetime.fromisoformat(data["created_at"]),
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""One embedded engine on a real socket for a whole test session, and ways to reach it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+from cartesia import AsyncCartesia, Cartesia
+
+from sonant.engine.serving import embedded_engine
+
+VERSION = {"Cartesia-Version": "2026-08-14"}
+KATIE = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+RAW = {"container": "raw", "encoding": "pcm_s16le", "sample_rate": 22050}
+WAV = {"container": "wav", "encoding": "pcm_s16le", "sample_rate": 16000}
+
+
+@dataclass(frozen=True)
+class Engine:
+    base_url: str
+    api_key: str
+    data_dir: Path
+
+    def sdk(self) -> Cartesia:
+        """The official SDK, unmodified; no retries, so that each failure shows."""
+        return Cartesia(api_key=self.api_key, base_url=self.base_url, max_retries=0)
+
+    def async_sdk(self) -> AsyncCartesia:
+        return AsyncCartesia(api_key=self.api_key, base_url=self.base_url, max_retries=0)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key}", **VERSION}
+
+    def http(self, **headers: str) -> httpx.Client:
+        return httpx.Client(base_url=self.base_url, headers={**self.headers, **headers}, timeout=30, trust_env=False)
+
+    def async_http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.base_url, headers=self.headers, timeout=30, trust_env=False)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The engine in a thread of its own, so that blocking clients can talk to it."""
+    data_dir = tmp_path_factory.mktemp("engine")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(embedded_engine(data_dir)) as address,
+    ):
+        yield Engine(address.base_url, address.api_key, data_dir)
+
+
+def speech(transcript: str = "Good morning.", **changes: object) -> dict[str, object]:
+    """The body of a request for speech."""
+    return {"model_id": "sonic-3.6", "transcript": transcript, "voice": KATIE, "output_format": RAW, **changes}

@@ -1,0 +1,5 @@
+"""What the tests of the wire share."""
+
+from engine_fixture import engine
+
+__all__ = ["engine"]
