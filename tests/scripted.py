@@ -187,7 +187,9 @@ class Exchange:
     def reset(self) -> None:
         """End the connection with a RST: the other side reads an error, not an end."""
         raw = self._writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        )
         self._writer.transport.abort()
         self.must_close = True
 
@@ -324,7 +326,7 @@ async def reset(exchange: Exchange) -> None:
 
 async def not_http(exchange: Exchange) -> None:
     """Answer in another protocol."""
-    await exchange.send(b"220 mail.example ESMTP\r\n")
+    await exchange.send(b"220 mail.example ESMTP\r\n\r\n")
     exchange.must_close = True
 
 
@@ -466,8 +468,8 @@ class ScriptedServer:
         self.open_connections += 1
         try:
             await self._converse(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled only by __aexit__; asyncio of 3.11 reports a cancelled connection as an error
         finally:
             writer.close()
             self.open_connections -= 1

@@ -4,8 +4,10 @@ No text of httpx or h11 is passed on: theirs may quote a header, and so the key.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -131,10 +133,10 @@ def retry_after_s(headers: httpx.Headers) -> float | None:
         value = headers.get(name)
         if value is None:
             continue
-        try:
-            return max(0.0, float(value) * unit_s)
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            wait_s = float(value) * unit_s
+            if math.isfinite(wait_s):
+                return max(0.0, wait_s)
         try:
             when = parsedate_to_datetime(value)
         except ValueError:
