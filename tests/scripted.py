@@ -33,6 +33,7 @@ import sys
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -368,15 +369,8 @@ def _tone(duration_s: float, wanted: Mapping[str, Any]) -> tuple[int, Callable[[
         frame = b"\xff\xfb\x90\xc0" + bytes(413)
         count = max(1, round(duration_s * 44100 / 1152))
         return count * len(frame), lambda: (frame * min(100, count - at) for at in range(0, count, 100))
-    rate = wanted["sample_rate"]
-    tone = [0.25 * math.sin(2 * math.pi * 440 * at / rate) for at in range(rate)]
-    encoding = wanted["encoding"]
-    if encoding == "pcm_f32le":
-        second = array("f", tone).tobytes()
-    elif encoding == "pcm_s16le":
-        second = array("h", [round(32767 * sample) for sample in tone]).tobytes()
-    else:
-        second = bytes([0xFF if encoding == "pcm_mulaw" else 0xD5]) * rate  # G.711 silence
+    rate, encoding = wanted["sample_rate"], wanted["encoding"]
+    second = _second(rate, encoding)
     width = len(second) // rate
     total = round(duration_s * rate) * width
     header = _wav_header(total, rate, width, encoding) if wanted["container"] == "wav" else b""
@@ -387,6 +381,16 @@ def _tone(duration_s: float, wanted: Mapping[str, Any]) -> tuple[int, Callable[[
             yield second[: total - at]
 
     return len(header) + total, blocks
+
+
+@cache
+def _second(rate: int, encoding: str) -> bytes:
+    if encoding in ("pcm_mulaw", "pcm_alaw"):
+        return bytes([0xFF if encoding == "pcm_mulaw" else 0xD5]) * rate  # G.711 silence
+    tone = [0.25 * math.sin(2 * math.pi * 440 * at / rate) for at in range(rate)]
+    if encoding == "pcm_f32le":
+        return array("f", tone).tobytes()
+    return array("h", [round(32767 * sample) for sample in tone]).tobytes()
 
 
 def _wav_header(data_bytes: int, rate: int, width: int, encoding: str) -> bytes:

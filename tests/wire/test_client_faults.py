@@ -3,10 +3,25 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
+import anyio
+import anyio.abc
 import pytest
 
-from client_kit import CALLS, PAYING, QUICK, READING, SPEECH, all_bytes, client_for, speak, speak_with_times
+from client_kit import (
+    CALLS,
+    CLONE,
+    PAYING,
+    QUICK,
+    READING,
+    SPEECH,
+    all_bytes,
+    client_for,
+    clip,
+    speak,
+    speak_with_times,
+)
 from scripted import (
     AUDIO,
     Exchange,
@@ -37,6 +52,7 @@ from sonant.errors import (
     RateLimitError,
     RemoteWireError,
     ServerError,
+    SettingsError,
     SpeechError,
 )
 
@@ -184,6 +200,58 @@ async def test_something_that_is_not_http() -> None:
     assert type(failure) is RemoteWireError
     assert "other than HTTP" in str(failure)
     assert len(server.requests) == 1
+
+
+async def test_a_plain_port_asked_for_a_secure_connection() -> None:
+    """`https://` where only `http://` is spoken: told as such, with what to look at."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+
+    async def answer(stream: anyio.abc.ByteStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, answer)
+        async with client_for(f"https://127.0.0.1:{port}") as client:
+            with pytest.raises(APIConnectionError, match="secure connection"):
+                await client.list_voices()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("status", [413, 401])
+async def test_an_upload_refused_before_it_is_read(status: int) -> None:
+    """A server may refuse and hang up at once. If its answer still gets through it is told; if not, the cut is."""
+    step = replace(refusal(status, code="file_too_large"), before_body=True)
+    async with ScriptedServer(otherwise=step) as server:
+        async with client_for(server) as client:
+            with pytest.raises((APIError, APIConnectionError), match="smaller"):
+                await client.clone_voice(CLONE, clip(bytes(30_000_000)))
+        await server.until_idle()
+    assert len(server.requests) == 1
+
+
+# Settings of the machine
+
+
+async def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong SSL_CERT_FILE is named, not shown as a bug."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    async with client_for("https://127.0.0.1:9") as client:
+        with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
+            await client.list_voices()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "nonsense://x", "http://[::1"])
+async def test_a_proxy_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Desktops often set ALL_PROXY to a SOCKS address, which httpx takes only with an extra package."""
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    async with client_for("http://nowhere.invalid") as client:
+        with pytest.raises(SettingsError, match="proxy"):
+            await client.list_voices()
 
 
 # Answers that begin well

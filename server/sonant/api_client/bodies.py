@@ -39,18 +39,19 @@ class Upload:
 
 
 class Outgoing(httpx.AsyncByteStream):
-    """A request's body; knows whether it began to leave, and calls `on_sent` with the seconds it took."""
+    """A request's body; knows how far it got, and calls `on_sent` with the seconds it took."""
 
     def __init__(
         self, source: Iterator[bytes] | httpx.SyncByteStream, threads: anyio.CapacityLimiter | None = None
     ) -> None:
         self._source = source
         self._threads = threads
-        self.begun = False
+        self.has_begun = False
+        self.has_ended = False
         self.on_sent: Callable[[float], None] = lambda _: None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.begun = True
+        self.has_begun = True
         start = anyio.current_time()
         pieces = iter(self._source)
         if self._threads is None:
@@ -59,6 +60,7 @@ class Outgoing(httpx.AsyncByteStream):
         else:
             while piece := await anyio.to_thread.run_sync(_read_piece, pieces, limiter=self._threads):
                 yield piece
+        self.has_ended = True
         self.on_sent(anyio.current_time() - start)
 
 

@@ -2,9 +2,9 @@
 
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +14,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 import sonant
-from sonant.api_client.bodies import Incoming, Outgoing, Upload, notices_of, pieces_of
+from sonant.api_client.bodies import Incoming, Outgoing, notices_of, pieces_of
+from sonant.api_client.call import Call
 from sonant.api_client.failures import masker, readable_wait, refusal, unanswered
 from sonant.api_client.retry import Course, Effect, Retry
 from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
@@ -42,26 +43,6 @@ class Deadlines:
     """From the last byte of the request to the first of the answer."""
     silence_s: float = 20.0
     """Between two bytes, in either direction."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as data. Its content is private and stays out of its repr."""
-
-    method: str
-    path: str
-    effect: Effect
-    accept: str = "application/json"
-    params: Mapping[str, str | list[str]] = field(default_factory=dict, repr=False)
-    json: Mapping[str, object] | None = field(default=None, repr=False)
-    form: Mapping[str, str] = field(default_factory=dict, repr=False)
-    uploads: Mapping[str, Upload] = field(default_factory=dict, repr=False)
-    extra_s: float = 0.0
-    """Seconds by which the work asked for may delay the first byte."""
-    transcript: str = field(default="", repr=False)
-    """What must not be quoted in an error."""
-    open_to_all: bool = False
-    """Takes neither key nor version."""
 
 
 class Connection:
@@ -170,7 +151,7 @@ class Connection:
             try:
                 return await self._attempt(http, request, outgoing, course, call)
             except SpeechError as failure:
-                wait_s = course.wait_s(failure, sent=outgoing.begun, now=anyio.current_time())
+                wait_s = course.wait_s(failure, sent=outgoing.has_begun, now=anyio.current_time())
                 if wait_s is None:
                     _tell_when(failure)
                     raise
@@ -193,7 +174,7 @@ class Connection:
                 raise unanswered(
                     error,
                     self._host,
-                    sent=outgoing.begun,
+                    is_sent=outgoing.has_ended,
                     connect_s=self.deadlines.connect_s,
                     silence_s=self.deadlines.silence_s,
                 ) from None
@@ -237,25 +218,41 @@ class Connection:
             raise RuntimeError("the connection has been closed")
         async with self._opening:
             if self._http is None:
-                verify = await anyio.to_thread.run_sync(httpx.create_ssl_context) if self._is_secure else False
-                self._http = self._client(verify)
+                self._http = self._client(await self._certificates() if self._is_secure else False)
         return self._http
+
+    async def _certificates(self) -> ssl.SSLContext:
+        try:
+            return await anyio.to_thread.run_sync(httpx.create_ssl_context)
+        except OSError:
+            raise SettingsError(
+                "The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.",
+                variable="SSL_CERT_FILE",
+                hint="Correct it, or unset it to use the usual ones.",
+            ) from None
 
     def _client(self, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:
         deadlines = self.deadlines
-        return httpx.AsyncClient(
-            verify=verify,
-            trust_env=not self._is_loopback,  # a proxy has no business between two ends of one machine
-            follow_redirects=False,  # the key goes to no other address
-            timeout=httpx.Timeout(
-                connect=deadlines.connect_s,
-                pool=deadlines.connect_s,
-                write=deadlines.silence_s,
-                read=None,  # watched in _attempt and Incoming, which know what they wait for
-            ),
-            limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
-            headers={"User-Agent": f"sonant/{sonant.__version__}", "Accept-Encoding": "identity"},
-        )
+        try:
+            return httpx.AsyncClient(
+                verify=verify,
+                trust_env=not self._is_loopback,  # a proxy has no business between two ends of one machine
+                follow_redirects=False,  # the key goes to no other address
+                timeout=httpx.Timeout(
+                    connect=deadlines.connect_s,
+                    pool=deadlines.connect_s,
+                    write=deadlines.silence_s,
+                    read=None,  # watched in _attempt and Incoming, which know what they wait for
+                ),
+                limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
+                headers={"User-Agent": f"sonant/{sonant.__version__}", "Accept-Encoding": "identity"},
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):
+            raise SettingsError(
+                "The proxy that the environment names cannot be used: it must be an http:// or https:// address.",
+                variable="HTTPS_PROXY",
+                hint="Correct HTTPS_PROXY and ALL_PROXY, or unset them.",
+            ) from None
 
 
 def _tell_when(failure: SpeechError) -> None:

@@ -58,7 +58,7 @@ def without_transcript(text: str, transcript: str) -> str:
     return text.split(start)[0] + MASK if len(start) == _TRANSCRIPT_START and start in text else text
 
 
-def unanswered(error: httpx.HTTPError, host: str, *, sent: bool, connect_s: float, silence_s: float) -> SpeechError:
+def unanswered(error: httpx.HTTPError, host: str, *, is_sent: bool, connect_s: float, silence_s: float) -> SpeechError:
     """The failure behind a request that got no answer."""
     text = str(error)  # looked at, never passed on
     match error:
@@ -91,10 +91,13 @@ def unanswered(error: httpx.HTTPError, host: str, *, sent: bool, connect_s: floa
             return LocalWireError("The request could not be put on the wire; CARTESIA_BASE_URL or the key is unusable.")
         case httpx.RemoteProtocolError() if "disconnected" not in text:  # h11 names all its other complaints alike
             return RemoteWireError(f"{host} answered with something other than HTTP.", hint="Check CARTESIA_BASE_URL.")
-        case _ if sent:
+        case _ if is_sent:
             return APIConnectionError("The connection was cut before the speech service answered.", hint=_AGAIN_HINT)
         case _:
-            return APIConnectionError(f"The connection to {host} was cut while sending.", hint=_AGAIN_HINT)
+            return APIConnectionError(
+                "The connection was cut while the request was being sent.",
+                hint="Try again; if it carries a recording, a smaller one may pass.",
+            )
 
 
 def refusal(response: httpx.Response, body: bytes, mask: Callable[[str], str], transcript: str) -> APIError:
