@@ -258,6 +258,30 @@ async def test_events_are_handed_on_as_they_come() -> None:
         assert isinstance(await anext(pieces), Done)
 
 
+async def test_a_stream_whose_end_comes_after_done_leaves_its_socket_usable() -> None:
+    """The last bytes of a chunked body may come a moment later; they are waited for, briefly."""
+    rest = asyncio.Event()
+    done = 'data: {"type":"done","done":true}\n\n'
+    async with ScriptedServer(events(done, pause_after=(len(done), rest)), speech(0.1)) as server:
+        async with client_for(server) as client:
+            async with client.speak_with_times(TIMED) as stream:
+                async for _ in stream:
+                    rest.set()
+            await speak(client)
+        assert server.connections == 1
+
+
+async def test_a_stream_that_stays_open_after_done_holds_nobody_up() -> None:
+    """`done` is the end, whatever the socket does."""
+    done = 'data: {"type":"done","done":true}\n\n'
+    async with ScriptedServer(events(done, cut_after=len(done), ending="silence")) as server:
+        async with client_for(server) as client:
+            with anyio.fail_after(5):
+                found, _ = await speak_with_times(client)
+            await server.until_idle()
+    assert [event.type for event in found] == ["done"]
+
+
 async def test_notices_of_audio_come_from_repeated_headers() -> None:
     """What an answer confesses crosses the seam."""
     async with (
