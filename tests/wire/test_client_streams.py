@@ -275,10 +275,11 @@ async def test_a_stream_that_stays_open_after_done_holds_nobody_up() -> None:
     """`done` is the end, whatever the socket does."""
     done = 'data: {"type":"done","done":true}\n\n'
     async with ScriptedServer(events(done, cut_after=len(done), ending="silence")) as server:
-        async with client_for(server) as client:
-            with anyio.fail_after(5):
-                found, _ = await speak_with_times(client)
-            await server.until_idle()
+        client = client_for(server)
+        with anyio.fail_after(5):
+            found, _ = await speak_with_times(client)
+        await server.until_idle()
+        await client.aclose()
     assert [event.type for event in found] == ["done"]
 
 
