@@ -257,3 +257,30 @@ async def test_cancelling_stops_the_work(synthesiser):
     assert scope.cancelled_caught
     assert duration_s(await say(synthesiser, "Still here.")) > 0.3
     assert len(workers()) <= 2
+
+
+SAMPLES = {
+    "en": "The weather is nice today.", "fr": "Il fait beau aujourd'hui.", "de": "Das Wetter ist heute schön.",
+    "es": "Hoy hace buen tiempo.", "pt": "O tempo está bom hoje.", "zh": "今天天气很好。", "ja": "きょうは てんきが いいですね。",
+    "hi": "आज मौसम अच्छा है।", "it": "Oggi il tempo è bello.", "ko": "오늘 날씨가 좋아요.", "nl": "Het weer is vandaag mooi.",
+    "pl": "Dzisiaj jest ładna pogoda.", "ru": "Сегодня хорошая погода.", "sv": "Vädret är fint idag.",
+    "tr": "Bugün hava güzel.", "tl": "Maganda ang panahon ngayon.", "bg": "Времето днес е хубаво.",
+    "ro": "Vremea este frumoasă astăzi.", "ar": "الطقس جميل اليوم.", "cs": "Dnes je hezké počasí.",
+    "el": "Ο καιρός είναι καλός σήμερα.", "fi": "Sää on tänään kaunis.", "hr": "Danas je lijepo vrijeme.",
+    "ms": "Cuaca baik hari ini.", "sk": "Dnes je pekné počasie.", "da": "Vejret er dejligt i dag.",
+    "ta": "இன்று வானிலை நன்றாக உள்ளது.", "uk": "Сьогодні гарна погода.", "hu": "Ma szép idő van.",
+    "no": "Været er fint i dag.", "vi": "Hôm nay thời tiết đẹp.", "bn": "আজ আবহাওয়া সুন্দর।", "th": "วันนี้อากาศดี",
+    "he": "מזג האוויר יפה היום", "ka": "დღეს კარგი ამინდია.", "id": "Cuaca hari ini bagus.", "te": "ఈరోజు వాతావరణం బాగుంది.",
+    "gu": "આજે હવામાન સારું છે.", "kn": "ಇಂದು ಹವಾಮಾನ ಚೆನ್ನಾಗಿದೆ.", "ml": "ഇന്ന് കാലാവസ്ഥ നല്ലതാണ്.",
+    "mr": "आज हवामान छान आहे.", "pa": "ਅੱਜ ਮੌਸਮ ਵਧੀਆ ਹੈ।", "or": "ଆଜି ପାଗ ଭଲ ଅଛି।", "ur": "آج موسم اچھا ہے۔",
+}  # fmt: skip
+
+
+async def test_every_language_speaks(synthesiser):
+    """A sentence in each takes one to five seconds, and all its words have times."""
+    for language, text in SAMPLES.items():
+        spoken = await say(synthesiser, text, language)
+        assert 0.6 < duration_s(spoken) < 6, language
+        said = "".join(word.word for word in spoken.words)
+        assert said == "".join(text.split()), language
+        assert all(word.end_s > word.start_s for word in spoken.words), language

@@ -49,8 +49,9 @@ async def fit_timbre(samples: Samples, sample_rate: int) -> Fit:
     """
     from sonant.engine.workbench import Workbench  # it imports this module
 
+    enough = samples[: int((LONGEST_S + 1) * sample_rate)]
     async with Workbench() as bench:
-        details, _ = await bench.run("fit", {"sample_rate": sample_rate}, [samples])
+        details, _ = await bench.run("fit", {"sample_rate": sample_rate}, [enough])
     return read_fit(details)
 
 

@@ -103,7 +103,7 @@ class Espeak:
 
     def _load(self, body: bytes) -> int:
         """The library reads voices from files only. In memory where the system can, so that nothing stays on disk."""
-        if hasattr(os, "memfd_create"):
+        if sys.platform == "linux" and os.path.isdir("/proc/self/fd"):
             descriptor = os.memfd_create("voice")
             try:
                 os.write(descriptor, body)

@@ -24,6 +24,8 @@ _UNSPOKEN = re.compile(
 )
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*•–]|\d{1,3}[.)])\s)")
+_LIST_NUMBER = re.compile(r"\d{1,3}[.)]")
+"""Taken for a sentence of its own by the splitter; belongs to the next."""
 _SENTENCE_END = re.compile(r"[.!?…。！？।॥؟۔]['\"»”’)\]]*$")
 _CLAUSE_END = re.compile(r"[,;:،、，；：–—]$")
 _GOOD_CUT = re.compile(r"[,;:،、，；：–—](?=\s|[^\x00-\x7f])|\s")
@@ -159,8 +161,12 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _pieces(paragraph: str, language: str) -> Iterator[str]:
     import sentencex  # loads data files; only speaking needs it
 
+    marker = ""
     for sentence in sentencex.segment(language, paragraph):
-        rest = sentence.strip()
+        rest = marker + sentence.strip()
+        marker = f"{rest} " if _LIST_NUMBER.fullmatch(rest) else ""
+        if marker:
+            continue
         while len(rest) > LONGEST_SENTENCE:
             cuts = [cut.end() for cut in _GOOD_CUT.finditer(rest, 0, LONGEST_SENTENCE)]
             strong = [cut for cut in cuts if not rest[cut - 1].isspace() and cut > LONGEST_SENTENCE // 2]
@@ -169,6 +175,8 @@ def _pieces(paragraph: str, language: str) -> Iterator[str]:
             rest = rest[cut:].lstrip()
         if rest:
             yield rest
+    if marker:
+        yield marker
 
 
 def _token(chunk: str, inlines: Iterator[Inline]) -> Token:
