@@ -14,6 +14,7 @@ from starlette.types import Scope
 from sonant.errors import (
     APIError,
     AudioInputError,
+    EngineError,
     EngineUnavailableError,
     SpeechError,
     UnknownVoiceError,
@@ -61,9 +62,11 @@ def refusal_of(error: Exception) -> Refusal:
         case UnsupportedOfflineError():
             return Refusal(400, str(error), "unsupported_offline")
         case EngineUnavailableError():
-            return Refusal(503, str(error), "engine_unavailable")
+            return Refusal(422, str(error), "engine_unavailable")
+        case EngineError():
+            return Refusal(422, str(error), "engine_failed")
         case SpeechError():
-            return Refusal(400, str(error))
+            return Refusal(400, str(error), "invalid_input")
         case _:
             return Refusal(500, "The engine failed. This is a fault of Sonant's, not of your request.")
 

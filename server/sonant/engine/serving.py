@@ -39,7 +39,7 @@ async def embedded_engine(data_dir: Path) -> AsyncIterator[EngineAddress]:
     """
     api_key = secrets.token_urlsafe(32)
     options = EngineOptions(data_dir=data_dir, api_key=api_key, host=_LOOPBACK)
-    async with _served(build_engine(options), _LOOPBACK, 0) as base_url:
+    async with served(build_engine(options), _LOOPBACK, 0) as base_url:
         yield EngineAddress(base_url, api_key)
 
 
@@ -60,13 +60,18 @@ async def run_engine(
     options = EngineOptions(
         data_dir=data_dir, api_key=api_key, host=host, allow_origins=tuple(allow_origins), any_voice=any_voice
     )
-    async with _served(build_engine(options), host, port) as base_url:
+    async with served(build_engine(options), host, port) as base_url:
         on_ready(base_url)
         await anyio.sleep_forever()
 
 
 @contextlib.asynccontextmanager
-async def _served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+async def served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    """Any ASGI application on a socket in our own loop for as long as the block lasts; gives its base URL.
+
+    Raises:
+        SettingsError: it cannot listen there.
+    """
     listener = await _listen(host, port)
     server = _Server(
         uvicorn.Config(

@@ -37,14 +37,14 @@ class VoiceStore:
 
     def entries(self) -> list[tuple[str, EngineVoice | None]]:
         """Id and voice, newest first; None for one that was deleted."""
-        if not self._path.exists():
+        if not self._exists():
             return []
         with self._connection() as connection:
             rows = connection.execute("SELECT id, body FROM voices ORDER BY position DESC").fetchall()
         return [(voice_id, _from_json(voice_id, body) if body else None) for voice_id, body in rows]
 
     def get(self, voice_id: str) -> EngineVoice | None:
-        if not self._path.exists():
+        if not self._exists():
             return None
         with self._connection() as connection:
             row = connection.execute("SELECT body FROM voices WHERE id = ?", (voice_id,)).fetchone()
@@ -60,7 +60,7 @@ class VoiceStore:
 
     def delete(self, voice_id: str) -> bool:
         """Whether there was one. Its numbers are overwritten."""
-        if not self._path.exists():
+        if not self._exists():
             return False
         with self._connection() as connection:
             connection.execute("PRAGMA secure_delete = ON")
@@ -78,10 +78,20 @@ class VoiceStore:
                 connection.execute(_SCHEMA)
                 yield connection
         except (OSError, sqlite3.Error) as error:
-            raise EngineUnavailableError(
-                f"The file of made voices, {self._path}, cannot be used: {error}.",
-                hint="Check the folder, or name another with SONANT_DATA_DIR.",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _exists(self) -> bool:
+        """Reading creates nothing."""
+        try:
+            return self._path.exists()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> EngineUnavailableError:
+        return EngineUnavailableError(
+            f"The file of made voices, {self._path}, cannot be used: {error}.",
+            hint="Check the folder, or name another with SONANT_DATA_DIR.",
+        )
 
     def _create_file(self) -> None:
         """For the user alone: a voice is personal. The WAL files take over the mode."""
