@@ -64,7 +64,7 @@ async def test_a_fitted_voice_is_nearer_than_the_default(synthesiser):
     assert closeness(clone, truth) < 0.3 * closeness(default, truth)
     assert abs(12 * np.log2(clone.f0_hz / truth.f0_hz)) < 1
     assert fitted.verdict[0] == APPROXIMATE
-    assert "It came close" in fitted.verdict[1]
+    assert "The voice came close" in fitted.verdict[1]
     assert Timbre.from_dict(fitted.timbre.to_dict()) == fitted.timbre
 
 

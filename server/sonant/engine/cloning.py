@@ -93,7 +93,7 @@ def judge(samples: Samples, profile: Profile, result: FitResult, *, was_cut: boo
     sentences = [APPROXIMATE]
     near = "close" if result.closeness < 3 else "fairly close" if result.closeness < 5 else "not close"
     sentences.append(
-        f"It came {near}: within {max(0.1, result.pitch_error_st):.1f} semitones of the clip's pitch and "
+        f"The voice came {near}: within {max(0.1, result.pitch_error_st):.1f} semitones of the clip's pitch and "
         f"{result.ltas_error_db:.1f} dB of its spectrum."
     )
     if profile.speech_s < _SHORT_S:
