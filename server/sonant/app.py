@@ -1,7 +1,8 @@
 """Assembly: settings in, a server out. The one place that knows whether the cloud or the embedded engine answers."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,34 +18,28 @@ from sonant.surface.resources import add_resources
 from sonant.surface.tools.core import core_tools
 from sonant.workflows.jobs import Jobs
 from sonant.workflows.state import Address, Locate, State
+from sonant.workflows.tasks import task_group
 
 if TYPE_CHECKING:
     from sonant.library.shelf import Library
 
+OpenedState = Callable[[], AbstractAsyncContextManager[State]]
 
-def build_server(settings: Settings, state: State | None = None) -> MCPServer[State]:
+
+def build_server(settings: Settings, opened: OpenedState | None = None) -> MCPServer[State]:
     """The MCP server.
 
     Args:
         settings: what was configured.
-        state: what several connections share, already open; without it the server opens its own.
+        opened: gives the state for as long as a connection needs it; by default each connection has its own.
     """
-
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[State]) -> AsyncIterator[State]:
-        if state is not None:
-            yield state
-        else:
-            async with open_state(settings) as own:
-                yield own
-
     server: MCPServer[State] = MCPServer(
         name="sonant",
         title="Sonant",
         version=__version__,
         instructions=instructions(settings),
         tools=list(core_tools()),
-        lifespan=lifespan,
+        lifespan=lambda _: (opened or partial(open_state, settings))(),
         log_level=settings.log_level,
         subscriptions=False,
     )
@@ -63,7 +58,7 @@ async def open_state(
         public_url: where files are fetched when served over HTTP without local paths.
         current_dir: where bare names are looked up first; for the command line.
     """
-    async with anyio.create_task_group() as tasks:
+    async with task_group() as tasks:
         engine = _Engine(settings, tasks)
         state = State(
             settings=settings,

@@ -24,8 +24,6 @@ from sonant.wire.errors import BY_STATUS, ErrorBody, title_of
 from sonant.wire.notices import NOTICE_HEADER, to_header
 from sonant.wire.versions import REQUEST_ID_HEADER
 
-SYNTHETIC = "The voice is synthetic and rule-based, made on this computer; Cartesia's voices need a CARTESIA_API_KEY."
-
 
 @dataclass(frozen=True)
 class Refusal:

@@ -6,7 +6,7 @@ from anyio import to_thread
 
 from sonant.audio.formats import BIT_RATES, SAMPLE_RATES, AudioFormat
 from sonant.engine.accents import find_accent
-from sonant.engine.answers import SYNTHETIC, refuse
+from sonant.engine.answers import refuse
 from sonant.engine.languages import speakable
 from sonant.engine.machinery import Machinery
 from sonant.engine.synthesis import Utterance, notices
@@ -14,6 +14,7 @@ from sonant.engine.voices import EngineVoice
 from sonant.errors import InputError
 from sonant.wire.languages import normalise
 from sonant.wire.markup import has_speech
+from sonant.wire.notices import SYNTHETIC_NOTICE
 from sonant.wire.tts import (
     EMOTIONS,
     LIVE_MODELS,
@@ -66,7 +67,7 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
         emotion=manner.emotion,
     )
     said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
-    return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC, *voice.notices, *said))))
+    return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said))))
 
 
 def check_model(model_id: str) -> None:

@@ -108,7 +108,9 @@ async def infill(state: State, order: InfillOrder, progress: Progress) -> Infill
         if through:
             await anyio.to_thread.run_sync(shutil.copyfileobj, middle, draft.file)
         else:
-            files = [sides[0], middle, sides[1]] if order.join else [None, middle, None]
+            files: list[OpenedFile | BinaryIO | None] = [None, middle, None]
+            if order.join:
+                files = [sides[0], middle, sides[1]]
             start_s, duration_s = await anyio.to_thread.run_sync(_write, files, draft.file, order.audio_format)
         entry = await state.library.keep(draft, kind="audio", audio_format=order.audio_format, duration_s=duration_s)
     return InfillMade(

@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sonant.errors import InputError
+from sonant.workflows.tasks import task_group
 
 KEPT_JOBS = 100
 """Finished jobs that can still be read; older ones are forgotten."""
@@ -90,7 +91,7 @@ class Jobs:
     async def wait(self, job: Job, limit_s: float, on_progress: OnProgress) -> bool:
         """Wait until the job has ended or `limit_s` seconds are over, telling progress; whether it has ended."""
         with anyio.move_on_after(limit_s):
-            async with anyio.create_task_group() as tasks:
+            async with task_group() as tasks:
                 tasks.start_soon(self._tell, job, on_progress)
                 await job.finished.wait()
                 tasks.cancel_scope.cancel()

@@ -39,6 +39,7 @@ from sonant.wire.voices import Voice
 from sonant.workflows import splitting
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
+from sonant.workflows.tasks import task_group
 from sonant.workflows.voices import forget, language_of, resolve
 
 _WIRE_CONTAINERS = ("raw", "wav", "mp3")
@@ -216,7 +217,7 @@ class _Takes:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "_Takes":
-        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._tasks = await self._stack.enter_async_context(task_group())
         self._tasks.start_soon(self._run_all)
         return self
 

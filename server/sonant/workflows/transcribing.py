@@ -24,6 +24,7 @@ from sonant.wire.languages import base_of
 from sonant.workflows import subtitles
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
+from sonant.workflows.tasks import task_group
 from sonant.workflows.voices import language_of
 
 TranscriptFormat = Literal["text", "srt", "vtt", "json"]
@@ -122,7 +123,7 @@ async def _by_parts(
 
     progress.report(0, duration_s, "listening")
     parts = _parts(opened.file)
-    async with anyio.create_task_group() as tasks:
+    async with task_group() as tasks:
         while True:
             await slots.acquire()  # before reading on, so that few parts exist at a time
             part = await anyio.to_thread.run_sync(partial(next, parts, None))
