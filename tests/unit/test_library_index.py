@@ -79,9 +79,11 @@ async def test_the_index_is_private(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
         await index.close()
         (tmp_path / "shared").mkdir(mode=0o755)
+        (tmp_path / "shared" / "index.sqlite3").touch(mode=0o644)
         other = Index(tmp_path / "shared" / "index.sqlite3")
         await other.recent()
         assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "shared").iterdir()} == {0o600}
         await other.close()
     finally:
         os.umask(before)

@@ -107,8 +107,9 @@ async def test_a_file_that_is_gone_is_told_by_name(library: Library) -> None:
     """Its id is known, so say what was there; something else in its place is not opened."""
     entry = await _keep(library, WAV, "wav")
     entry.path.rename(entry.path.with_name("elsewhere.wav"))
-    with pytest.raises(InputError, match=r"Hello\.wav was moved or deleted"):
-        await _read(library, entry.uri)
+    for attempt in (library.find(entry.id), _read(library, entry.uri)):
+        with pytest.raises(InputError, match=r"Hello\.wav was moved or deleted"):
+            await attempt
     if sys.platform != "win32":
         entry.path.symlink_to(entry.path.with_name("elsewhere.wav"))
         with pytest.raises(PathNotAllowedError, match="not an ordinary file"):
