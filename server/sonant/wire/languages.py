@@ -30,6 +30,12 @@ def normalise(language: str) -> str | None:
     return key if key in NAMES else _LOCALE_BY_KEY.get(key) or _CODE_BY_NAME.get(key)
 
 
+def main_locale(language: str) -> str:
+    """The locale a bare language code means first: `fr-FR` of `fr`. May name one that LOCALES lacks."""
+    base = base_of(language)
+    return {"en": "en-US", "pt": "pt-BR"}.get(base, f"{base}-{base.upper()}")
+
+
 def base_of(language: str) -> str:
     """`en` of `en-GB`."""
     return language.split("-")[0].lower()

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from sonant.errors import InputError, NotFoundError, UnknownVoiceError
-from sonant.wire.languages import NAMES, base_of, normalise
+from sonant.wire.languages import NAMES, base_of, main_locale, normalise
 from sonant.wire.voices import PUBLIC_VOICES, Accent, CloneFields, LocalizeRequest, Voice, VoiceMetadata, VoicePage
 from sonant.workflows.clips import as_clip
 from sonant.workflows.jobs import Progress
@@ -245,7 +245,8 @@ def _choose_accent(catalogue: list[Accent], language: str | None, accent: str | 
     else:
         assert language is not None
         fitting = [item for item in usable if item.locale == language or item.language == base_of(language)]
-        fitting.sort(key=lambda item: (item.locale != language, not item.is_locale_default, item.id))
+        meant = language if "-" in language else main_locale(language)
+        fitting.sort(key=lambda item: (item.locale != meant, not item.is_locale_default, item.id))
     if language:
         fitting = [item for item in fitting if item.language == base_of(language)]
     if not fitting or (accent and len(fitting) > 1):
