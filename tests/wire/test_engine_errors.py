@@ -97,6 +97,25 @@ def test_a_body_that_is_no_json_object_is_refused(engine: Engine, body: bytes) -
         refused(http.post("/tts/bytes", content=body), 400)
 
 
+@pytest.mark.parametrize("field", ["transcript", "voice", "context_id"])
+def test_half_a_character_is_refused(engine: Engine, field: str) -> None:
+    """JSON can spell a lone surrogate, which no text can hold."""
+    body = json.dumps(speech(**{field: "half \ud83d"})).encode()
+    with engine.http(**{"Content-Type": "application/json"}) as http:
+        assert "half a character" in refused(http.post("/tts/sse", content=body), 400)
+
+
+@pytest.mark.parametrize(
+    "transcript", ["24/7 support", "a\0b", "😀 fine 🎉", "\n" * 10_000 + "end", "שלום world", "&<tag>[[x]]"]
+)
+def test_odd_text_is_spoken(engine: Engine, transcript: str) -> None:
+    """None of it is markup, none of it breaks a worker."""
+    with engine.http() as http:
+        answer = http.post("/tts/sse", json=speech(transcript, add_timestamps=True))
+    assert answer.status_code == 200
+    assert '"type":"done"' in answer.text
+
+
 def test_a_json_body_without_end_is_refused(engine: Engine) -> None:
     """Memory is bounded."""
     with engine.http() as http:

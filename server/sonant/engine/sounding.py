@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HOLD_S = 20.0
 """A clip no longer than this is finished before its first byte goes out, so that its header tells the truth."""
-_SLICE_S = 1.0
+_SLICE_S = 2.0
 """Encoded and sent at a time: a few ms of work, and what is cancelled ends soon."""
 
 

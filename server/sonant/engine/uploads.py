@@ -35,7 +35,18 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise refuse(400, "The body is not valid JSON.") from None
     if not isinstance(data, dict):
         raise refuse(400, "The body must be a JSON object.")
+    if b"\\u" in body and not _is_unicode(data):
+        raise refuse(400, "The body holds half a character: a surrogate without its other half.")
     return data
+
+
+def _is_unicode(data: dict[str, Any]) -> bool:
+    """JSON can spell what no text can hold."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
