@@ -13,6 +13,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -52,9 +53,13 @@ class SpeechTool(Tool):
     """A tool whose arguments are checked in words a model can act on."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
-        # An explicit null means the default.
-        given = {name: value for name, value in arguments.items() if value is not None}
-        known = self.parameters["properties"]
+        known, required = self.parameters["properties"], self.parameters.get("required", ())
+        # An explicit null means the default; so does a blank where nothing is needed.
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if not (value is None or (name not in required and isinstance(value, str) and not value.strip()))
+        }
         for name in given:
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1, 0.5)
@@ -64,7 +69,19 @@ class SpeechTool(Tool):
             self.fn_metadata.validate_arguments(given)
         except ValidationError as failure:
             raise ToolError(" ".join(_sentence(error) for error in failure.errors()[:3])) from None
-        return await super().run(given, context, convert_result)
+        try:
+            return await super().run(given, context, convert_result)
+        except ToolError as failure:
+            if isinstance(failure.__cause__, ToolError):  # ours, behind "Error executing tool …"
+                raise failure.__cause__ from None
+            raise
+
+
+class _AsGiven(FuncMetadata):
+    """Arguments as they came. The SDK reads texts that hold JSON as lists and objects, which no tool here takes."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        return data
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -82,8 +99,8 @@ def make_tool(function: ToolFunction, hints: ToolAnnotations) -> Tool:
     description = inspect.cleandoc(function.__doc__ or "")
     tool = SpeechTool.from_function(reports_errors(function), description=description, annotations=hints)
     tool.parameters = _slim(tool.parameters) | {"additionalProperties": False}
-    if tool.fn_metadata.output_schema is not None:
-        tool.fn_metadata.output_schema = _slim(tool.fn_metadata.output_schema)
+    tool.fn_metadata = _AsGiven.model_construct(**dict(tool.fn_metadata))
+    tool.fn_metadata.output_schema = _slim(tool.fn_metadata.output_schema)
     return tool
 
 

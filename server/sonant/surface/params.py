@@ -24,6 +24,10 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
 def _gender(value: object) -> object:
     words = {
         "male": "masculine",
@@ -56,6 +60,7 @@ Format = Annotated[
 ]
 SampleRate = Annotated[
     Literal[8000, 16000, 22050, 24000, 44100, 48000] | None,
+    BeforeValidator(_whole),
     _flat("integer", "Hz; default 44100", enum=list(SAMPLE_RATES)),
 ]
 Speed = Annotated[

@@ -3,10 +3,10 @@
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from sonant.audio.formats import MIME_TYPES
-from sonant.errors import SpeechError
+from sonant.errors import InputError, SpeechError
 from sonant.surface.boundary import state_of
 from sonant.workflows.state import State
 
@@ -39,12 +39,14 @@ def _add(server: MCPServer[State], uri: str, name: str, mime_type: str) -> None:
             state = state_of(ctx)
             entry = await state.library.find(id)
             if entry.kind not in kinds or entry.extension != extension:
-                raise ResourceError(f"{scheme}://{id} is not a {extension} file; it is {entry.uri}.")
+                raise ResourceNotFoundError(f"{scheme}://{id} is not a {extension} file; it is {entry.uri}.")
             size = entry.path.stat().st_size
             if size > READ_MAX_BYTES:
                 at = str(entry.path) if state.shows_paths else f"{state.public_url}/audio/{entry.id}.{extension}"
                 raise ResourceError(f"That file is {size / 1e6:.0f} MB, too large to send here; it is at {at}")
             content = await anyio.to_thread.run_sync(entry.path.read_bytes)
+        except InputError as failure:
+            raise ResourceNotFoundError(str(failure)) from None
         except SpeechError as failure:
             raise ResourceError(str(failure)) from None
         return content.decode() if scheme == "transcript" else content

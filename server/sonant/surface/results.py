@@ -133,7 +133,8 @@ def where(state: State, entry: "Entry") -> str:
 
 
 def sentences(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
+    """Joined by blanks, except where one ends a paragraph."""
+    return " ".join(part for part in parts if part).replace("\n ", "\n").strip()
 
 
 def seconds(duration_s: float | None) -> str:
