@@ -22,9 +22,9 @@ _LOW = Timbre(base_hz=75, span_hz=34, f1=98, f2=97, f3=97, klatt=5)
 _MIDDLE = Timbre(base_hz=88, span_hz=40)
 _LIGHT = Timbre(base_hz=104, span_hz=52, f1=103, f2=103, f3=104, wpm=176)
 _BETWEEN = Timbre(base_hz=128, span_hz=50, f1=103, f2=106, f3=106, klatt=5)
-_WARM = Timbre(base_hz=142, span_hz=54, f1=104, f2=108, f3=109, klatt=5, wpm=162)
-_CLEAR = Timbre(base_hz=165, span_hz=72, f1=106, f2=112, f3=113)
-_BRIGHT = Timbre(base_hz=188, span_hz=84, f1=107, f2=114, f3=115, wpm=178)
+_WARM = Timbre(base_hz=134, span_hz=50, f1=102, f2=104, f3=105, klatt=5, wpm=162)
+_CLEAR = Timbre(base_hz=158, span_hz=66, f1=103, f2=106, f3=108, klatt=5)
+_BRIGHT = Timbre(base_hz=180, span_hz=80, f1=104, f2=108, f3=111, klatt=5, wpm=178)
 _YOUNG = Timbre(base_hz=222, span_hz=100, f1=110, f2=118, f3=120, klatt=5, wpm=176)
 
 _M: Gender = "masculine"
@@ -53,12 +53,12 @@ _ENGLISH: tuple[tuple[str, Gender, str, str, Timbre], ...] = (
 )
 
 _STAND_INS: tuple[tuple[str, str, Gender, str, Timbre], ...] = (
-    ("Katie", PUBLIC_VOICES["Katie"], _F, "en-US", Timbre(base_hz=158, span_hz=70, f1=106, f2=111, f3=112)),
-    ("Skylar", PUBLIC_VOICES["Skylar"], _F, "en-US", Timbre(base_hz=178, span_hz=86, f1=107, f2=113, f3=114, wpm=176)),
+    ("Katie", PUBLIC_VOICES["Katie"], _F, "en-US", Timbre(base_hz=142, span_hz=62, f1=102, f2=105, f3=107, klatt=5)),
+    ("Skylar", PUBLIC_VOICES["Skylar"], _F, "en-US", Timbre(base_hz=164, span_hz=78, f1=103, f2=105, f3=108, wpm=176)),
     ("Jameson", PUBLIC_VOICES["Jameson"], _M, "en-US", Timbre(base_hz=82, span_hz=40, f1=99, f2=99, f3=99)),
-    ("Gemma", PUBLIC_VOICES["Gemma"], _F, "en-GB", Timbre(base_hz=155, span_hz=64, f1=105, f2=110, f3=111, klatt=5)),
+    ("Gemma", PUBLIC_VOICES["Gemma"], _F, "en-GB", Timbre(base_hz=146, span_hz=58, f1=102, f2=106, f3=109, klatt=5)),
     ("Archie", PUBLIC_VOICES["Archie"], _M, "en-GB", Timbre(base_hz=92, span_hz=46, f1=101, f2=101, f3=102, klatt=5)),
-    ("Sarah", DOCUMENTATION_VOICES[0], _F, "en-US", Timbre(base_hz=146, span_hz=52, f1=105, f2=109, f3=110, wpm=160)),
+    ("Sarah", DOCUMENTATION_VOICES[0], _F, "en-US", Timbre(base_hz=132, span_hz=48, f1=101, f2=104, f3=106, wpm=160)),
     ("Barbershop Man", DOCUMENTATION_VOICES[1], _M, "en-US", Timbre(base_hz=72, span_hz=36, f1=98, f2=96, f3=97)),
 )  # fmt: skip
 
