@@ -26,7 +26,7 @@ HOSTS = ("claude-desktop", "cursor", "vscode", "claude-code")
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave the process."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     from sonant.errors import SpeechError
 
     try:
@@ -47,7 +47,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sonant",
         description="Speech for assistants: an MCP server that speaks, listens and edits recordings. "

@@ -37,7 +37,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SONANT_VOICE", "Voice to use when none is named: a name or an id.", "Katie"),
     Variable("SONANT_MODEL", "Model for text to speech.", DEFAULT_MODEL),
     Variable("SONANT_OUTPUT_DIR", "Where audio files go.", "~/Sonant"),
-    Variable("SONANT_INPUT_DIRS", f"Folders recordings may be read from, separated by `{os.pathsep}`.", "home folder"),
+    Variable(
+        "SONANT_INPUT_DIRS", "Folders recordings may be read from, separated by `:` (on Windows `;`).", "home folder"
+    ),
     Variable("SONANT_DATA_DIR", "Index of what was made, voices of the embedded engine, uploads.", "per platform"),
     Variable("SONANT_CALL_LIMIT_S", "Seconds a call may take before it goes on as a job.", "45"),
     Variable("SONANT_CONCURRENCY", "Generations at once within one call; the free plan allows 2.", "2"),
@@ -45,7 +47,6 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SONANT_HTTP_TOKEN", "Bearer token for HTTP and SSE; required beyond this machine.", "none"),
     Variable("SONANT_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR; logs go to stderr.", "WARNING"),
 )
-# `;` separates folders on Windows and `:` elsewhere: the README is rendered with the latter.
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
