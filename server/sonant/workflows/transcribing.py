@@ -136,36 +136,51 @@ async def _by_parts(
 def _parts(file: BinaryIO) -> Iterator[_Part]:
     """The recording as wav files of about `PART_S` seconds, cut where it is quietest."""
     rate = _PART_FORMAT.sample_rate
-    held: list[Samples] = []
-    frames = start = 0
-    for block in decode_blocks(file, sample_rate=rate):
-        held.append(block)
-        frames += len(block)
-        if frames >= PART_S * rate:
-            samples = np.concatenate(held)
-            cut = _quietest(samples, rate)
-            yield _part(samples[:cut], start, rate)
-            held, frames, start = [samples[cut:]], len(samples) - cut, start + cut
-    if frames:
-        yield _part(np.concatenate(held), start, rate)
+    blocks = decode_blocks(file, sample_rate=rate)
+    rest = np.zeros(0, np.float32)
+    start = 0
+    while True:
+        part = cast(BinaryIO, tempfile.TemporaryFile(prefix="sonant-"))
+        try:
+            with Encoder(part, _PART_FORMAT) as encoder:
+                encoder.write(rest)
+                rest = _fill(encoder, blocks)
+            part.seek(0)
+        except BaseException:
+            part.close()
+            raise
+        frames = encoder.frames_written
+        if not frames:
+            part.close()
+            return
+        yield _Part(part, start / rate, frames / rate)
+        start += frames
+
+
+def _fill(encoder: Encoder, blocks: Iterator[Samples]) -> Samples:
+    """Write blocks up to the quietest moment near the part's end; what follows it. Holds no more than it looks at."""
+    rate = _PART_FORMAT.sample_rate
+    held = np.zeros(0, np.float32)
+    for block in blocks:
+        if encoder.frames_written < (PART_S - SEARCH_S) * rate:
+            encoder.write(block)
+            continue
+        held = np.concatenate([held, block])
+        if len(held) >= SEARCH_S * rate:
+            cut = _quietest(held, rate)
+            encoder.write(held[:cut])
+            return held[cut:]
+    encoder.write(held)
+    return held[:0]
 
 
 def _quietest(samples: Samples, rate: int) -> int:
-    """The middle of the quietest 0.3 s among the last `SEARCH_S` seconds, as a frame."""
+    """The middle of the quietest 0.3 s, as a frame."""
     step = rate // 100
-    first = max(0, len(samples) - int(SEARCH_S * rate))
-    count = (len(samples) - first) // step
-    power = np.square(samples[first : first + count * step].reshape(count, step)).mean(axis=1)
+    count = len(samples) // step
+    power = np.square(samples[: count * step].reshape(count, step)).mean(axis=1)
     window = np.convolve(power, np.ones(30), "valid")
-    return first + (int(window.argmin()) + 15) * step
-
-
-def _part(samples: Samples, start: int, rate: int) -> _Part:
-    file = cast(BinaryIO, tempfile.TemporaryFile(prefix="sonant-"))
-    with Encoder(file, _PART_FORMAT) as encoder:
-        encoder.write(samples)
-    file.seek(0)
-    return _Part(file, start / rate, len(samples) / rate)
+    return (int(window.argmin()) + 15) * step
 
 
 async def _made(
