@@ -10,7 +10,6 @@ import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import BinaryIO, cast
 
 import anyio
@@ -186,7 +185,7 @@ async def _assemble(
                 progress.report(index, len(pieces), f"speaking part {index + 1} of {len(pieces)}")
                 take = await takes(index)
                 with take.audio:
-                    await anyio.to_thread.run_sync(partial(_append, joiner, encoder, take.audio, piece.pause_s))
+                    await _append(joiner, encoder, take.audio, piece.pause_s)
                 offset_s = joiner.offset_s
                 words += [Word(w.word, w.start_s + offset_s, w.end_s + offset_s) for w in take.words]
                 notices |= dict.fromkeys(take.notices)
@@ -196,11 +195,18 @@ async def _assemble(
     return tuple(notices), words, duration_s
 
 
-def _append(joiner: Joiner, encoder: Encoder, audio: BinaryIO, pause_s: float) -> None:
-    encoder.write(joiner.begin(pause_s))
-    audio.seek(0)
-    while block := audio.read(_BLOCK_FRAMES * 2):
+async def _append(joiner: Joiner, encoder: Encoder, audio: BinaryIO, pause_s: float) -> None:
+    """Block by block, since a cancelled call waits for the thread that is encoding."""
+
+    def append_block() -> bool:
+        block = audio.read(_BLOCK_FRAMES * 2)
         encoder.write(joiner.feed(decode_pcm(block, "pcm_s16le")))
+        return bool(block)
+
+    audio.seek(0)
+    await anyio.to_thread.run_sync(lambda: encoder.write(joiner.begin(pause_s)))
+    while await anyio.to_thread.run_sync(append_block):
+        pass
 
 
 class _Takes:
