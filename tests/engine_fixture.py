@@ -53,9 +53,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(embedded_engine(data_dir)) as address,
+        Cartesia(api_key=address.api_key, base_url=address.base_url, max_retries=0) as sdk,
     ):
-        with Cartesia(api_key=address.api_key, base_url=address.base_url, max_retries=0) as sdk:
-            yield Engine(address.base_url, address.api_key, data_dir, sdk)
+        yield Engine(address.base_url, address.api_key, data_dir, sdk)
 
 
 def speech(transcript: str = "Good morning.", **changes: object) -> dict[str, object]:

@@ -3,10 +3,12 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sonant.engine.accents import find_accent
 from sonant.engine.timbre import Timbre
@@ -21,6 +23,9 @@ CREATE TABLE IF NOT EXISTS voices (
 )
 """
 _LOCK_WAIT_S = 5.0
+_RETRY_S = 0.01
+
+Result = TypeVar("Result")
 
 
 class VoiceStore:
@@ -39,46 +44,43 @@ class VoiceStore:
         """Id and voice, newest first; None for one that was deleted."""
         if not self._exists():
             return []
-        with self._connection() as connection:
-            rows = connection.execute("SELECT id, body FROM voices ORDER BY position DESC").fetchall()
+        rows = self._run(lambda db: db.execute("SELECT id, body FROM voices ORDER BY position DESC").fetchall())
         return [(voice_id, _from_json(voice_id, body) if body else None) for voice_id, body in rows]
 
     def get(self, voice_id: str) -> EngineVoice | None:
         if not self._exists():
             return None
-        with self._connection() as connection:
-            row = connection.execute("SELECT body FROM voices WHERE id = ?", (voice_id,)).fetchone()
+        row = self._run(lambda db: db.execute("SELECT body FROM voices WHERE id = ?", (voice_id,)).fetchone())
         return _from_json(voice_id, row[0]) if row and row[0] else None
 
     def put(self, voice: EngineVoice) -> None:
         """Add a voice, or replace the one of the same id."""
-        with self._connection() as connection:
-            connection.execute(
-                "INSERT INTO voices (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-                (voice.id, _to_json(voice)),
-            )
+        query = "INSERT INTO voices (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
+        self._run(lambda db: db.execute(query, (voice.id, _to_json(voice))))
 
     def delete(self, voice_id: str) -> bool:
         """Whether there was one. Its numbers are overwritten."""
         if not self._exists():
             return False
-        with self._connection() as connection:
-            connection.execute("PRAGMA secure_delete = ON")
-            found = connection.execute(
-                "UPDATE voices SET body = NULL WHERE id = ? AND body IS NOT NULL", (voice_id,)
-            ).rowcount
-        return found > 0
+        query = "UPDATE voices SET body = NULL WHERE id = ? AND body IS NOT NULL"
+        return self._run(lambda db: db.execute(query, (voice_id,)).rowcount) > 0
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._create_file()
-            with closing(sqlite3.connect(self._path, timeout=_LOCK_WAIT_S)) as connection, connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(_SCHEMA)
-                yield connection
-        except (OSError, sqlite3.Error) as error:
-            raise self._unusable(error) from error
+    def _run(self, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        give_up_at = time.monotonic() + _LOCK_WAIT_S
+        while True:
+            try:
+                self._create_file()
+                with closing(sqlite3.connect(self._path, timeout=_LOCK_WAIT_S)) as connection, connection:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA secure_delete = ON")
+                    connection.execute(_SCHEMA)
+                    return query(connection)
+            except (OSError, sqlite3.Error) as error:
+                # SQLite's own patience does not cover the switch to WAL of a file that is new to several servers.
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > give_up_at:
+                    raise self._unusable(error) from error
+                time.sleep(_RETRY_S)
 
     def _exists(self) -> bool:
         """Reading creates nothing."""
