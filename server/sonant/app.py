@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from mcp.server import MCPServer
 from pydantic import SecretStr
@@ -60,11 +61,17 @@ async def open_state(
     """
     async with task_group() as tasks:
         engine = _Engine(settings, tasks)
+
+        def open_library() -> "Library":
+            library = _library(settings, public_url is None, current_dir)
+            tasks.start_soon(anyio.to_thread.run_sync, library.sweep)  # what a killed process left
+            return library
+
         state = State(
             settings=settings,
             jobs=Jobs(tasks),
             locate=_cloud(settings.base_url, settings.api_key) if settings.base_url else engine.locate,
-            open_library=lambda: _library(settings, public_url is None, current_dir),
+            open_library=open_library,
             public_url=public_url,
         )
         try:
@@ -109,9 +116,11 @@ def _library(settings: Settings, allow_local_paths: bool, current_dir: Path | No
     from sonant.library.index import Index
     from sonant.library.inputs import InputFiles
     from sonant.library.outputs import OutputFolder
+    from sonant.library.places import application_data_folders
     from sonant.library.shelf import Library
 
-    outputs = OutputFolder(settings.output_dir)
+    # Over HTTP no path of this machine is named, not even in a failure.
+    outputs = OutputFolder(settings.output_dir, shown_as=None if allow_local_paths else "The output folder")
     here = [current_dir] if current_dir else []
     inputs = InputFiles(
         allowed=[*settings.input_dirs, settings.output_dir, *here],
