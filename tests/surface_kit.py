@@ -141,6 +141,14 @@ def refused(result: CallToolResult) -> str:
     return text
 
 
+def text_at(path: Path | str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+def json_at(path: Path | str) -> Any:
+    return json.loads(text_at(path))
+
+
 def samples_of(path: Path) -> tuple[NDArray[np.float32], int]:
     """Mono float32 in [-1, 1], and the sample rate."""
     samples, sample_rate = soundfile.read(path, dtype="float32")

@@ -2,14 +2,25 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp_types import ListToolsResult, Tool
 
+from scripted import ScriptedServer
 from surface_kit import ERAS, Home, Served, first_text, refused, serve_scripted
+
+
+@pytest.fixture(scope="module")
+async def scripted(
+    tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncIterator[tuple[Served, ScriptedServer]]:
+    """A server at a scripted API, for calls that leave nothing behind but files."""
+    async with serve_scripted(Home(tmp_path_factory.mktemp("scripted") / "home")) as both:
+        yield both
+
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 BUDGET_BYTES = 8000
@@ -120,15 +131,15 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_a_wrong_argument_is_refused_in_a_sentence_before_anything_is_sent(
-    home: Home, era: str, wrong: str
+    scripted: tuple[Served, ScriptedServer], era: str, wrong: str
 ) -> None:
     """Rule: what can be checked is checked before the first request; the sentence names the argument."""
     arguments, expected = WRONG[wrong]
-    async with serve_scripted(home) as (served, upstream):
-        told = refused(await served.call("text_to_speech", era, **arguments))
-        assert expected in told
-        assert upstream.requests == []
-    assert home.files() == []
+    served, upstream = scripted
+    before = len(upstream.requests), served.home.files()
+    told = refused(await served.call("text_to_speech", era, **arguments))
+    assert expected in told
+    assert (len(upstream.requests), served.home.files()) == before
 
 
 NEAR_ENOUGH: dict[str, dict[str, Any]] = {
@@ -145,19 +156,18 @@ NEAR_ENOUGH: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("near", NEAR_ENOUGH)
-async def test_what_is_clear_enough_is_accepted(home: Home, near: str) -> None:
+async def test_what_is_clear_enough_is_accepted(scripted: tuple[Served, ScriptedServer], near: str) -> None:
     """Rule: models quote numbers, send nulls and vary case; none of that is worth a refusal."""
-    async with serve_scripted(home) as (served, _):
-        result = await served.call("text_to_speech", transcript="Hello.", **NEAR_ENOUGH[near])
+    result = await scripted[0].call("text_to_speech", transcript="Hello.", **NEAR_ENOUGH[near])
+    assert not result.is_error, first_text(result)
+
+
+async def test_a_transcript_that_looks_like_json_is_spoken_as_it_is(scripted: tuple[Served, ScriptedServer]) -> None:
+    """Rule: the SDK parses JSON texts of other types; a text is never anything but text here."""
+    served, upstream = scripted
+    for transcript in ('{"a": 1}', "[1, 2]", "12", "null 0", '"quoted"'):
+        assert not (await served.call("text_to_speech", transcript=transcript)).is_error
+        assert upstream.requests_to("/tts/bytes")[-1].json["transcript"] == transcript
+    for name in ("null", "[1]", '{"a": 1}', "12"):
+        result = await served.call("text_to_speech", transcript="Hello.", filename=name)
         assert not result.is_error, first_text(result)
-
-
-async def test_a_transcript_that_looks_like_json_is_spoken_as_it_is(home: Home) -> None:
-    """Rule: the SDK parses JSON texts of other types; a transcript is never anything but text."""
-    async with serve_scripted(home) as (served, upstream):
-        for transcript in ('{"a": 1}', "[1, 2]", "12", "null", '"quoted"'):
-            assert not (await served.call("text_to_speech", transcript=transcript)).is_error
-            assert upstream.requests_to("/tts/bytes")[-1].json["transcript"] == transcript
-        for name in ("null", "[1]", '{"a": 1}', "12"):
-            result = await served.call("text_to_speech", transcript="Hello.", filename=name)
-            assert not result.is_error, first_text(result)
