@@ -1,4 +1,4 @@
-"""The marks a transcript may hold (contract §2.5, §2.6), read into spans. What is not one of them is text."""
+"""The marks a transcript may hold (contract §2.5, §2.6), as spans to be spoken."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sonant.engine.emotions import EMOTIONS
+from sonant.wire.markup import parse
+from sonant.wire.tts import SPEED_RANGE, VOLUME_RANGE
 
-SPEEDS, VOLUMES = (0.6, 1.5), (0.5, 2.0)
 LONGEST_BREAK_S = 60.0
 """A typing slip must not fill a disk with silence."""
 
@@ -52,21 +53,6 @@ class Marked:
 _SPELLED_AT_ONCE = 200
 """Characters. Each takes half a second to say, and a sentence has to stay short."""
 
-_NUMBER = r"""\s*=\s*(?P<q{0}>["'])\s*(?P<{0}>\d{{0,6}}\.?\d{{1,6}})\s*{1}(?P=q{0})\s*/?>"""
-_MARK = re.compile(
-    "|".join(
-        (
-            r"<break\s+time" + _NUMBER.format("time", r"(?P<unit>ms|s)\s*"),
-            r"<speed\s+ratio" + _NUMBER.format("speed", ""),
-            r"<volume\s+ratio" + _NUMBER.format("volume", ""),
-            r"""<emotion\s+value\s*=\s*(?P<qe>["'])\s*(?P<emotion>[\w-]{1,40})\s*(?P=qe)\s*/?>""",
-            r"<spell>(?P<spell>[^<]{1,5000})</spell>",
-            r"<<(?P<ipa>[^<>\n]{1,200})>>",
-            r"(?P<laughter>\[laughter\])",
-        )
-    ),
-    re.IGNORECASE,
-)
 _ONLY_IPA = re.compile(r"(?:\s*<<[^<>\n]{1,200}>>)+\s*")
 
 
@@ -75,31 +61,30 @@ def read_marks(transcript: str, manner: Manner, pronunciations: Mapping[str, str
     notices: dict[str, None] = {}
     spans: list[Span] = []
     replacements = _replacements(pronunciations)
-    end = 0
-    for mark in _MARK.finditer(transcript):
-        spans += _text_spans(transcript[end : mark.start()], manner, replacements)
-        end = mark.end()
-        if mark["time"]:
-            duration_s = float(mark["time"]) / (1000 if mark["unit"].lower() == "ms" else 1)
-            if duration_s > LONGEST_BREAK_S:
-                notices[f"A break was shortened to {LONGEST_BREAK_S:.0f} seconds."] = None
-            spans.append(Span(Break(min(duration_s, LONGEST_BREAK_S)), manner))
-        elif mark["speed"]:
-            manner = replace(manner, speed=_within(SPEEDS, mark["speed"], "speed", notices))
-        elif mark["volume"]:
-            manner = replace(manner, volume=_within(VOLUMES, mark["volume"], "volume", notices))
-        elif mark["emotion"]:
-            if mark["emotion"].lower() in EMOTIONS:
-                manner = replace(manner, emotion=mark["emotion"].lower())
-            else:
+    for part in parse(transcript):
+        if isinstance(part, str):
+            spans += _text_spans(part, manner, replacements)
+            continue
+        match part.name:
+            case "break":
+                duration_s = float(part.value)
+                if duration_s > LONGEST_BREAK_S:
+                    notices[f"A break was shortened to {LONGEST_BREAK_S:.0f} seconds."] = None
+                spans.append(Span(Break(min(duration_s, LONGEST_BREAK_S)), manner))
+            case "speed":
+                manner = replace(manner, speed=_within(SPEED_RANGE, part.value, "speed", notices))
+            case "volume":
+                manner = replace(manner, volume=_within(VOLUME_RANGE, part.value, "volume", notices))
+            case "emotion" if part.value in EMOTIONS:
+                manner = replace(manner, emotion=part.value)
+            case "emotion":
                 notices["An <emotion> tag named no emotion the engine knows and was passed over."] = None
-        elif mark["spell"]:
-            spans += _spelled(mark["spell"].strip(), manner)
-        elif mark["ipa"]:
-            spans.append(Span(Inline("ipa", mark["ipa"].replace("|", ""), mark["ipa"]), manner))
-        else:
-            notices["The offline engine cannot laugh; [laughter] was left out."] = None
-    spans += _text_spans(transcript[end:], manner, replacements)
+            case "spell":
+                spans += _spelled(part.value.strip(), manner)
+            case "ipa":
+                spans.append(Span(Inline("ipa", part.value.replace("|", ""), part.value), manner))
+            case "laughter":
+                notices["The offline engine cannot laugh; [laughter] was left out."] = None
     return Marked(tuple(spans), tuple(notices))
 
 

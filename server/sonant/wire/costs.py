@@ -4,8 +4,11 @@ from sonant.wire.markup import parse
 
 
 def speech_credits(transcript: str) -> int:
-    """About one a character; a break or spell tag counts as one."""
-    return sum(len(part) if isinstance(part, str) else 1 for part in parse(transcript) if part != "")
+    """About one a character; a break or spell tag counts as one, and what is spelled by the character."""
+    credits = 0
+    for part in parse(transcript):
+        credits += len(part) if isinstance(part, str) else 1 + (len(part.value) if part.name == "spell" else 0)
+    return credits
 
 
 def infill_credits(transcript: str) -> int:

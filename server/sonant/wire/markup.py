@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-TagName = Literal["speed", "volume", "emotion", "break", "spell", "/spell", "laughter", "phonemes"]
+TagName = Literal["speed", "volume", "emotion", "break", "spell", "ipa", "laughter"]
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"""\s*=\s*(?P<q{0}>["'])\s*(?P<{0}>\d{{0,6}}\.?\d{{1,6}})\s*{1}(?P=q{0})\s*/?>"""
 _TAG = re.compile(
-    rf"""
-      <\s*(?P<name>speed|volume)\s+ratio\s*=\s*["'](?P<ratio>{_NUMBER})["']\s*/?\s*>
-    | <\s*emotion\s+value\s*=\s*["'](?P<emotion>[a-zA-Z]+)["']\s*/?\s*>
-    | <\s*break\s+time\s*=\s*["'](?P<time>{_NUMBER})(?P<unit>ms|s)["']\s*/?\s*>
-    | <\s*(?P<spell>/?\s*spell)\s*>
-    | (?P<laughter>\[laughter\])
-    | <<(?P<phonemes>[^<>\s]{{1,300}})>>
-    """,
-    re.VERBOSE | re.IGNORECASE,
+    "|".join(
+        (
+            r"<break\s+time" + _NUMBER.format("break", r"(?P<unit>ms|s)\s*"),
+            r"<speed\s+ratio" + _NUMBER.format("speed", ""),
+            r"<volume\s+ratio" + _NUMBER.format("volume", ""),
+            r"""<emotion\s+value\s*=\s*(?P<qe>["'])\s*(?P<emotion>[\w-]{1,40})\s*(?P=qe)\s*/?>""",
+            r"<spell>(?P<spell>[^<]{1,5000})</spell>",
+            r"<<(?P<ipa>[^<>\n]{1,200})>>",
+            r"(?P<laughter>\[laughter\])",
+        )
+    ),
+    re.IGNORECASE,
 )
+_NAMES: tuple[TagName, ...] = ("break", "speed", "volume", "emotion", "spell", "ipa", "laughter")
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Tag:
     """One piece of markup."""
 
     name: TagName
-    value: str = ""
-    """The ratio, the emotion, the pause in seconds, or the phonemes with `|` between; else empty."""
+    value: str
+    """The ratio, the emotion in lower case, the pause in seconds, what is spelled, or the phonemes with `|` between."""
 
 
 def parse(transcript: str) -> Iterator[str | Tag]:
@@ -46,41 +50,28 @@ def parse(transcript: str) -> Iterator[str | Tag]:
 
 
 def _tag(match: re.Match[str]) -> Tag:
-    found = match.groupdict()
-    if found["name"]:
-        return Tag("speed" if found["name"].lower() == "speed" else "volume", found["ratio"])
-    if found["emotion"]:
-        return Tag("emotion", found["emotion"].lower())
-    if found["time"]:
-        seconds = float(found["time"]) / (1000 if found["unit"].lower() == "ms" else 1)
-        return Tag("break", f"{seconds:g}")
-    if found["spell"]:
-        return Tag("/spell" if "/" in found["spell"] else "spell")
-    return Tag("laughter") if found["laughter"] else Tag("phonemes", found["phonemes"])
+    name = next(name for name in _NAMES if match[name])
+    value = match[name]
+    if name == "break" and match["unit"].lower() == "ms":
+        value = f"{float(value) / 1000:g}"
+    return Tag(name, value.lower() if name == "emotion" else value)
 
 
 def spans(transcript: str) -> list[tuple[int, int]]:
-    """Start and end of each stretch that must not be cut: a tag, or a spelled run from its tag to its end."""
-    found: list[tuple[int, int]] = []
-    open_spell: int | None = None
-    for match in _TAG.finditer(transcript):
-        spell = (match["spell"] or "").lower()
-        if spell == "spell" and open_spell is None:
-            open_spell = match.start()
-        elif spell and "/" in spell and open_spell is not None:
-            found.append((open_spell, match.end()))
-            open_spell = None
-        elif open_spell is None:
-            found.append(match.span())
-    return found
+    """Start and end of each tag: stretches that must not be cut."""
+    return [match.span() for match in _TAG.finditer(transcript)]
 
 
 def has_speech(transcript: str) -> bool:
-    """Whether anything is left to be spoken once tags are taken away."""
+    """Whether anything is left to be spoken once tags are taken away: a letter, a digit, a symbol, an emoji."""
     return any(
-        any(character.isalnum() for character in part)
-        or any(ord(character) > 0x2100 and not character.isspace() for character in part)
-        if isinstance(part, str)
-        else part.name == "phonemes"
+        part.name == "ipa" or (part.name == "spell" and _is_spoken(part.value))
+        if isinstance(part, Tag)
+        else _is_spoken(part)
         for part in parse(transcript)
     )
+
+
+def _is_spoken(text: str) -> bool:
+    # Beyond General Punctuation lie arrows, currency, mathematics and emoji, which have names to be read.
+    return any(character.isalnum() or (ord(character) >= 0x20A0 and not character.isspace()) for character in text)
