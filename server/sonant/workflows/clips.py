@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import BinaryIO, cast
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 
 from sonant.api_client.client import Upload
@@ -48,6 +49,7 @@ def _convert(source: BinaryIO, target: BinaryIO, start_s: float) -> None:
     skip, left = int(start_s * rate), int(CLIP_MAX_S * rate)
     with Encoder(target, _CLIP_FORMAT) as encoder:
         for block in decode_blocks(source, sample_rate=rate):
+            anyio.from_thread.check_cancelled()  # the end of a long recording comes after all the rest of it
             dropped = min(skip, len(block))
             skip -= dropped
             part = block[dropped : dropped + left]

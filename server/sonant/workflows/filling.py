@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import BinaryIO, cast
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 import numpy as np
 
@@ -147,6 +148,7 @@ def _write(
             source.seek(0)
             first = True
             for block in decode_blocks(source, sample_rate=rate):
+                anyio.from_thread.check_cancelled()  # recordings may be long
                 if first:
                     overlap = min(len(held), len(block), round(CROSSFADE_S * rate))
                     encoder.write(held[: len(held) - overlap])

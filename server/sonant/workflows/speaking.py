@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import BinaryIO, cast
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 
 from sonant.api_client.client import APIClient
@@ -185,7 +186,7 @@ async def _assemble(
                 progress.report(index, len(pieces), f"speaking part {index + 1} of {len(pieces)}")
                 take = await takes(index)
                 with take.audio:
-                    await _append(joiner, encoder, take.audio, piece.pause_s)
+                    await anyio.to_thread.run_sync(_append, joiner, encoder, take.audio, piece.pause_s)
                 offset_s = joiner.offset_s
                 words += [Word(w.word, w.start_s + offset_s, w.end_s + offset_s) for w in take.words]
                 notices |= dict.fromkeys(take.notices)
@@ -195,18 +196,12 @@ async def _assemble(
     return tuple(notices), words, duration_s
 
 
-async def _append(joiner: Joiner, encoder: Encoder, audio: BinaryIO, pause_s: float) -> None:
-    """Block by block, since a cancelled call waits for the thread that is encoding."""
-
-    def append_block() -> bool:
-        block = audio.read(_BLOCK_FRAMES * 2)
-        encoder.write(joiner.feed(decode_pcm(block, "pcm_s16le")))
-        return bool(block)
-
+def _append(joiner: Joiner, encoder: Encoder, audio: BinaryIO, pause_s: float) -> None:
+    encoder.write(joiner.begin(pause_s))
     audio.seek(0)
-    await anyio.to_thread.run_sync(lambda: encoder.write(joiner.begin(pause_s)))
-    while await anyio.to_thread.run_sync(append_block):
-        pass
+    while block := audio.read(_BLOCK_FRAMES * 2):
+        anyio.from_thread.check_cancelled()  # a minute of mp3 takes a second
+        encoder.write(joiner.feed(decode_pcm(block, "pcm_s16le")))
 
 
 class _Takes:
