@@ -5,6 +5,7 @@ pydantic's text and the rejected value. A model recovers only from a sentence th
 """
 
 import difflib
+import errno
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ from pydantic_core import ErrorDetails
 
 from sonant.errors import SpeechError
 from sonant.workflows.state import State
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ToolFunction = Callable[..., Awaitable[Any]]
 
@@ -37,7 +40,7 @@ def state_of(ctx: Context[State]) -> State:
 
 
 def reports_errors(function: ToolFunction) -> ToolFunction:
-    """Turn a `SpeechError` into a `ToolError`; let everything else be hidden as a bug of ours."""
+    """Turn a `SpeechError`, and a full disk, into a `ToolError`; let everything else be hidden as a bug of ours."""
 
     @functools.wraps(function)
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -45,6 +48,10 @@ def reports_errors(function: ToolFunction) -> ToolFunction:
             return await function(*args, **kwargs)
         except SpeechError as failure:
             raise ToolError(str(failure)) from None
+        except OSError as failure:  # of a temporary file; the library has words for its own
+            if failure.errno not in _FULL:
+                raise
+            raise ToolError("The disk is full, so nothing was saved. Free some space, then try again.") from None
 
     return wrapped
 

@@ -29,7 +29,7 @@ from sonant.workflows import splitting
 from sonant.workflows.clips import as_clip
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
-from sonant.workflows.voices import language_of, resolve
+from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
 _WIRE_CONTAINERS = ("raw", "wav", "mp3")
 CROSSFADE_S = 0.015
@@ -90,6 +90,7 @@ async def infill(state: State, order: InfillOrder, progress: Progress) -> Infill
     )
     stem = order.filename or f"infill {datetime.now():%Y-%m-%d %H.%M.%S}"
     async with AsyncExitStack() as stack:
+        stack.enter_context(noticing_deletion(state, voice))
         sides = [
             await stack.enter_async_context(state.library.open_audio(side)) if side else None
             for side in (order.before, order.after)

@@ -21,7 +21,7 @@ from sonant.audio.codec import Encoder, check_complete
 from sonant.audio.formats import AudioFormat
 from sonant.audio.pcm import decode_pcm
 from sonant.audio.splice import Joiner
-from sonant.errors import InputError, NotFoundError, RemoteWireError, UnknownVoiceError
+from sonant.errors import InputError, RemoteWireError
 from sonant.library.index import Entry
 from sonant.library.outputs import Draft
 from sonant.wire import markup
@@ -40,7 +40,7 @@ from sonant.workflows import splitting
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
 from sonant.workflows.tasks import task_group
-from sonant.workflows.voices import forget, language_of, resolve
+from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
 _WIRE_CONTAINERS = ("raw", "wav", "mp3")
 _BLOCK_FRAMES = 65536
@@ -123,7 +123,8 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
     api = await state.api()
     pieces = splitting.split(order.transcript, order.language or voice.language)
     stem = order.filename or f"{voice.name or 'speech'} {datetime.now():%Y-%m-%d %H.%M.%S}"
-    try:
+    words_entry = None
+    with noticing_deletion(state, voice):
         async with state.library.outputs.new_file(stem, order.audio_format.extension) as draft:
             if len(pieces) == 1 and not order.timestamps and order.audio_format.container in _WIRE_CONTAINERS:
                 progress.report(0, 1, "speaking")
@@ -132,17 +133,13 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
                 words: list[Word] = []
             else:
                 notices, words, duration_s = await _assemble(state, api, order, voice, pieces, draft, progress)
+            if order.timestamps and not words:
+                raise RemoteWireError("The speech service sent no word times.", hint="Ask without `timestamps`.")
             entry = await state.library.keep(
                 draft, kind="audio", audio_format=order.audio_format, duration_s=duration_s
             )
-    except NotFoundError as failure:
-        if failure.error_code == "voice_not_found":
-            forget(state, voice)
-            raise UnknownVoiceError(
-                f"The voice {voice.name or voice.id} no longer exists.", hint="Find another with list_voices."
-            ) from None
-        raise
-    words_entry = await _keep_words(state, words, entry) if order.timestamps else None
+            if words:
+                words_entry = await _keep_words(state, words, entry)
     return SpeechMade(entry, voice, speech_credits(order.transcript), notices, words_entry)
 
 
@@ -278,8 +275,6 @@ async def _take(api: APIClient, request: SpeechRequest, timestamps: bool) -> _Ta
 
 
 async def _keep_words(state: State, words: list[Word], entry: Entry) -> Entry:
-    if not words:
-        raise RemoteWireError("The speech service sent no word times.", hint="Ask without `timestamps`.")
     listed = [{"word": w.word, "start_s": round(w.start_s, 3), "end_s": round(w.end_s, 3)} for w in words]
     text = json.dumps({"audio": entry.path.name, "words": listed}, ensure_ascii=False, indent=1)
     async with state.library.outputs.new_file(f"{entry.path.stem} words", "json") as draft:

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sonant.errors import InputError, NotFoundError, UnknownVoiceError
@@ -60,10 +62,21 @@ async def resolve(state: State, given: str | None, language: str | None = None) 
     return voice
 
 
-def forget(state: State, voice: Voice) -> None:
-    """Stop believing in a voice the API no longer knows."""
-    for key in [key for key, (_, known) in state.voices.items() if known.id == voice.id]:
-        del state.voices[key]
+@contextmanager
+def noticing_deletion(state: State, voice: Voice) -> Iterator[None]:
+    """Around what uses a voice: one the API no longer knows is forgotten here too, and told by its name.
+
+    Raises:
+        UnknownVoiceError: it was deleted since it was looked up.
+    """
+    try:
+        yield
+    except NotFoundError as failure:
+        if failure.error_code != "voice_not_found":
+            raise
+        for key in [key for key, (_, known) in state.voices.items() if known.id == voice.id]:
+            del state.voices[key]
+        raise UnknownVoiceError(f"The voice {voice.name or voice.id} no longer exists.", hint=_FIND) from None
 
 
 async def _default(state: State, language: str | None) -> Voice:
@@ -231,7 +244,8 @@ async def localize(state: State, voice: str, language: str | None, accent: str |
     api = await state.api()
     target = _choose_accent(await api.list_accents(), spoken, accent)
     title = (name or "").strip() or f"{source.name} ({target.name})"
-    made = await api.localize_voice(LocalizeRequest(voice_id=source.id, name=title, accent=target.id))
+    with noticing_deletion(state, source):
+        made = await api.localize_voice(LocalizeRequest(voice_id=source.id, name=title, accent=target.id))
     return MadeVoice(made, tuple(made.notices or ()))
 
 
