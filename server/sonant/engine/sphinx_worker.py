@@ -41,6 +41,7 @@ class Listener:
         self._frame_bytes = self._endpointer.frame_bytes
         self._rest = b""
         self._is_open = False
+        self._stretch = bytearray()
         self._start_s = self._length_s = 0.0
 
     def feed(self, audio_bytes: bytes) -> list[dict[str, Any]]:
@@ -68,14 +69,18 @@ class Listener:
             self._start_s = max(self._endpointer.speech_start, self._start_s + self._length_s)
             self._length_s = 0.0
             self._is_open = True
-            self._decoder.start_utt()
-        self._decoder.process_raw(speech)
+            self._stretch = bytearray()
+        self._stretch += speech
         self._length_s += len(speech) / 2 / SAMPLE_RATE
         is_long = self._length_s >= self._long_s and not self._gaps.is_speech(speech)
         return self._close() if is_last or is_long or self._length_s >= self._longest_s else []
 
     def _close(self) -> list[dict[str, Any]]:
         self._is_open = False
+        self._decoder.start_utt()
+        # Whole, not as it comes: the decoder then takes the mean spectrum from this stretch rather than from earlier
+        # ones, and a recording's first sentences are heard as well as its last.
+        self._decoder.process_raw(bytes(self._stretch), full_utt=True)
         self._decoder.end_utt()
         words = [
             (
