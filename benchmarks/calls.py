@@ -12,7 +12,7 @@ from benchmarks.peers import KEY, SONANT, StdioServer, environment, upstream
 from benchmarks.table import Row
 
 WARM_UP = 10
-ROUNDS = 80
+ROUNDS = 200
 PARALLEL = 4
 THINK_S = 2
 

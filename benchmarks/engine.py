@@ -45,7 +45,7 @@ def rows(folder: Path) -> Iterator[Row]:
 
 def recognition_rows(folder: Path) -> Iterator[Row]:
     with StdioServer(SONANT, environment(folder)) as server:
-        for what, characters in (("half a minute", 450), ("five minutes", 4500)):
+        for what, characters in (("half a minute", 450), ("three minutes", 2700)):
             made = server.call("text_to_speech", transcript=text(characters), format="wav", sample_rate=16000)
             if what == "half a minute":
                 server.call("transcribe", audio=made["path"])  # the recogniser's models are read on first use
