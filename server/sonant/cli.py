@@ -26,6 +26,8 @@ HOSTS = ("claude-desktop", "cursor", "vscode", "claude-code")
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave the process."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # until there is a loop whose work can be cancelled
+        signal.signal(number, lambda got, _: os._exit(128 + got))
     args = parser().parse_args(argv)
     from sonant.errors import SpeechError
 
