@@ -5,7 +5,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +79,22 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(home: Home, **variables: str) -> AsyncIterator[Served]:
-    """A process's worth of server."""
+async def serve(home: Home, *, call_limit_s: float | None = None, **variables: str) -> AsyncIterator[Served]:
+    """A process's worth of server; `call_limit_s` may be shorter than a person may set it."""
     settings = home.settings(**variables)
+    if call_limit_s is not None:
+        settings = replace(settings, call_limit_s=call_limit_s)
     async with open_state(settings) as state:
         yield Served(build_server(settings, lambda: nullcontext(state)), state, home)
 
 
 @asynccontextmanager
 async def serve_scripted(
-    home: Home, *script: Step, routes: dict[str, Step] | None = None, **variables: str
+    home: Home,
+    *script: Step,
+    routes: dict[str, Step] | None = None,
+    call_limit_s: float | None = None,
+    **variables: str,
 ) -> AsyncIterator[tuple[Served, ScriptedServer]]:
     """A server whose API is a scripted one that knows Katie; the planted key opens it."""
     known: dict[str, Step] = {
@@ -99,7 +105,7 @@ async def serve_scripted(
     }  # fmt: skip
     async with ScriptedServer(*script, routes=known | (routes or {}), otherwise=speech(0.5)) as upstream:
         where = {"CARTESIA_BASE_URL": upstream.base_url, "CARTESIA_API_KEY": KEY}
-        async with serve(home, **where, **variables) as served:
+        async with serve(home, call_limit_s=call_limit_s, **where, **variables) as served:
             yield served, upstream
 
 

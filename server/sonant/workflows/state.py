@@ -68,10 +68,8 @@ class State:
                 if self._api is None:
                     address = await self.locate()
                     key = address.api_key.get_secret_value() if address.api_key else None
-                    connection = Connection(
-                        address.base_url, key, self.settings.api_version, deadline_s=self.settings.call_limit_s
-                    )
-                    self._api = APIClient(connection)
+                    # Not bound by the call limit: what outlasts the call goes on as a job.
+                    self._api = APIClient(Connection(address.base_url, key, self.settings.api_version))
         return self._api
 
     async def aclose(self) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
+from sonant.errors import APITimeoutError
 from sonant.surface import params as p
 from sonant.surface import results
 from sonant.surface.boundary import make_tool, state_of
@@ -102,7 +104,10 @@ async def list_voices(
     from sonant.surface.render import render
     from sonant.workflows.voices import VoiceQuery, search
 
-    return render(state, await search(state, VoiceQuery(query, language, accent, gender, mine, limit or 20, cursor)))
+    with anyio.move_on_after(state.settings.call_limit_s):
+        wanted = VoiceQuery(query, language, accent, gender, mine, limit or 20, cursor)
+        return render(state, await search(state, wanted))
+    raise APITimeoutError("The speech service did not answer in time.", hint="Try again in a minute.")
 
 
 async def clone_voice(
