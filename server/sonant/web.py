@@ -4,6 +4,7 @@ Whoever calls is not at this computer: unless it is allowed, no local path is re
 """
 
 import hmac
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -33,6 +36,8 @@ Transport = Literal["http", "sse"]
 DEFAULT_PORT = 8000
 UPLOAD_MAX_BYTES = 2 * 1024**3
 _CHUNK_BYTES = 256 * 1024
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """The SDK's own check of Host and Origin; ours stands before it and before the other routes too."""
 
@@ -68,6 +73,16 @@ class WebOptions:
                     hint=f"Give {name}, or keep to 127.0.0.1.",
                 )
 
+    def reached_at(self, base_url: str) -> str:
+        """Where callers reach what listens at `base_url`: an address that means every address is none of those."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        parts = urlsplit(base_url)
+        if parts.hostname in _EVERYWHERE and self.allowed_hosts:
+            name = self.allowed_hosts[0]
+            return f"http://{name}" if ":" in name else f"http://{name}:{parts.port}"
+        return base_url
+
 
 @asynccontextmanager
 async def serving(settings: Settings, options: WebOptions) -> AsyncIterator[str]:
@@ -82,7 +97,7 @@ async def serving(settings: Settings, options: WebOptions) -> AsyncIterator[str]
         # The address is part of what is served (it names files by it), so the socket comes first; until the
         # application is there the gate answers 503.
         base_url = await stack.enter_async_context(served(gate, options.host, options.port))
-        public_url = None if options.allow_local_paths else (options.public_url or base_url).rstrip("/")
+        public_url = None if options.allow_local_paths else options.reached_at(base_url)
         state = await stack.enter_async_context(open_state(settings, public_url=public_url))
         server = build_server(settings, lambda: nullcontext(state))
         if options.transport == "http":
@@ -102,6 +117,7 @@ def _routes(state: State) -> list[BaseRoute]:
         """The recording is the body itself, named by `?filename=`, or the first file of a form."""
         name = request.query_params.get("filename", "upload")
         try:
+            _check(state)
             if request.headers.get("content-type", "").startswith("multipart/form-data"):
                 async with request.form(max_files=1) as form:
                     file = next((part for part in form.values() if isinstance(part, UploadFile)), None)
@@ -114,12 +130,15 @@ def _routes(state: State) -> list[BaseRoute]:
                 entry = await state.library.adopt_upload(request.stream(), filename=name, max_bytes=UPLOAD_MAX_BYTES)
         except SpeechError as failure:
             return _refusal(failure)
+        except HTTPException as failure:  # of the form
+            return JSONResponse({"error": failure.detail}, failure.status_code)
         except ClientDisconnect:
             return Response(status_code=400)
         return JSONResponse({"audio": entry.uri, "duration_s": entry.duration_s}, status_code=201)
 
     async def download(request: Request) -> Response:
         try:
+            _check(state)
             entry = await state.library.find(request.path_params["name"].partition(".")[0])
         except SpeechError as failure:
             return _refusal(failure, missing=True)
@@ -132,6 +151,12 @@ def _routes(state: State) -> list[BaseRoute]:
     ]
 
 
+def _check(state: State) -> None:
+    """Raises SettingsError: a setting is wrong, such as a token nobody filled in."""
+    if state.settings.problem is not None:
+        raise state.settings.problem
+
+
 async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
     while chunk := await file.read(_CHUNK_BYTES):
         yield chunk
@@ -142,7 +167,13 @@ def _file_name(entry: Entry) -> str:
 
 
 def _refusal(failure: SpeechError, *, missing: bool = False) -> Response:
-    status = 404 if missing else 507 if isinstance(failure, OutputError) else 400
+    match failure:
+        case SettingsError():
+            status = 503
+        case OutputError():
+            status = 507
+        case _:
+            status = 404 if missing else 400
     return JSONResponse({"error": str(failure)}, status_code=status)
 
 
@@ -156,31 +187,43 @@ class Gate:
         self._hosts = {host.lower() for host in options.allowed_hosts}
         self._origins = {origin.lower().rstrip("/") for origin in options.allowed_origins}
 
+        # Pages ask first, without a token, and may read only answers that say so.
+        self._cors = CORSMiddleware(
+            self._let_in,
+            allow_origins=sorted(self._origins),
+            allow_origin_regex=_LOOPBACK_ORIGINS,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=("Mcp-Session-Id", "Mcp-Protocol-Version", "WWW-Authenticate", "Content-Range"),
+        )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await _no_lifespan(receive, send)
-        headers = Headers(scope=scope)
-        refusal = self._refusal(headers, scope["path"])
-        if refusal is not None:
-            return await refusal(scope, receive, send)
-        assert self.app is not None
-        return await self.app(scope, receive, send)
+        refusal = self._stranger(Headers(scope=scope))
+        return await (refusal or self._cors)(scope, receive, send)
 
-    def _refusal(self, headers: Headers, path: str) -> Response | None:
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp
+        if scope["path"] != "/health" and not self._has_token(Headers(scope=scope)):
+            answer = JSONResponse(
+                {"error": "A bearer token is required: the server's SONANT_HTTP_TOKEN."},
+                401,
+                {"WWW-Authenticate": "Bearer"},
+            )
+        else:
+            answer = self.app or JSONResponse({"error": "Starting."}, 503, {"Retry-After": "1"})
+        await answer(scope, receive, send)
+
+    def _stranger(self, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
         name = host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
         if not (is_loopback(name) or host in self._hosts or name in self._hosts):
             return JSONResponse({"error": "This server does not answer to that Host; see --allowed-host."}, 421)
         origin = headers.get("origin", "").lower().rstrip("/")
-        if origin and origin not in self._origins and not is_loopback(urlsplit(origin).hostname or ""):
+        if origin and origin not in self._origins and not re.fullmatch(_LOOPBACK_ORIGINS, origin):
             return JSONResponse({"error": "Pages of that Origin may not call this server; see --allowed-origin."}, 403)
-        if path != "/health" and not self._has_token(headers):
-            return JSONResponse(
-                {"error": "A bearer token is required: the server's SONANT_HTTP_TOKEN."},
-                401,
-                {"WWW-Authenticate": "Bearer"},
-            )
-        return JSONResponse({"error": "Starting."}, 503, {"Retry-After": "1"}) if self.app is None else None
+        return None
 
     def _has_token(self, headers: Headers) -> bool:
         if self._token is None:
