@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
@@ -97,7 +97,7 @@ def load(environ: Mapping[str, str], home: Path | None = None) -> Settings:
         voice=reader.text("SONANT_VOICE"),
         model=reader.text("SONANT_MODEL") or DEFAULT_MODEL,
         call_limit_s=reader.number("SONANT_CALL_LIMIT_S", 45.0, 1.0, 3600.0),
-        concurrency=int(reader.number("SONANT_CONCURRENCY", 2, 1, 64)),
+        concurrency=int(reader.number("SONANT_CONCURRENCY", 2, 1, 64, int)),
         http_token=SecretStr(token) if (token := reader.text("SONANT_HTTP_TOKEN")) else None,
         log_level=reader.choice("SONANT_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING"),  # type: ignore[arg-type]
         problem=reader.toolsets() or reader.problem,
@@ -125,8 +125,8 @@ class _Reader:
         given = self.text("CARTESIA_BASE_URL")
         if given is None:
             return CLOUD_URL if api_key else None
-        parts = urlsplit(given)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        parts = _address(given)
+        if parts is None:
             self._fail("CARTESIA_BASE_URL", "CARTESIA_BASE_URL is not a plain web address.", f"Example: {CLOUD_URL}")
         elif parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
             self._fail(
@@ -154,17 +154,20 @@ class _Reader:
         self._fail(name, f"{name} is {value[:40]!r}, which is not supported.", f"Use {' or '.join(allowed)}.")
         return default
 
-    def number(self, name: str, default: float, low: float, high: float) -> float:
+    def number(
+        self, name: str, default: float, low: float, high: float, kind: type[int] | type[float] = float
+    ) -> float:
         value = self.text(name)
         if value is None:
             return default
         try:
-            number = float(value)
+            number: float = kind(value)
         except ValueError:
             number = float("nan")
         if low <= number <= high:
             return number
-        self._fail(name, f"{name} is {value[:40]!r}.", f"Use a number from {low:g} to {high:g}.")
+        whole = "whole " if kind is int else ""
+        self._fail(name, f"{name} is {value[:40]!r}.", f"Use a {whole}number from {low:g} to {high:g}.")
         return default
 
     def toolsets(self) -> SettingsError | None:
@@ -187,6 +190,17 @@ class _Reader:
 
     def _fail(self, variable: str, message: str, hint: str) -> None:
         self.problem = self.problem or SettingsError(message, variable=variable, hint=hint)
+
+
+def _address(text: str) -> SplitResult | None:
+    """The parts of a web address without credentials, query or fragment; None if it is anything else."""
+    try:
+        parts = urlsplit(text)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return None
+    odd = "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\]", text)
+    return parts if plain and not odd else None
 
 
 def _data_dir() -> Path:

@@ -4,6 +4,7 @@ Not full SSML. What does not parse as one of these is text to be read.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +19,7 @@ _TAG = re.compile(
             r"<speed\s+ratio" + _NUMBER.format("speed", ""),
             r"<volume\s+ratio" + _NUMBER.format("volume", ""),
             r"""<emotion\s+value\s*=\s*(?P<qe>["'])\s*(?P<emotion>[\w-]{1,40})\s*(?P=qe)\s*/?>""",
-            r"<spell>(?P<spell>[^<]{1,5000})</spell>",
+            r"<spell>(?P<spell>[^<]{0,5000})</spell>",
             r"<<(?P<ipa>[^<>\n]{1,200})>>",
             r"(?P<laughter>\[laughter\])",
         )
@@ -50,7 +51,7 @@ def parse(transcript: str) -> Iterator[str | Tag]:
 
 
 def _tag(match: re.Match[str]) -> Tag:
-    name = next(name for name in _NAMES if match[name])
+    name = next(name for name in _NAMES if match[name] is not None)
     value = match[name]
     if name == "break" and match["unit"].lower() == "ms":
         value = f"{float(value) / 1000:g}"
@@ -73,5 +74,8 @@ def has_speech(transcript: str) -> bool:
 
 
 def _is_spoken(text: str) -> bool:
-    # Beyond General Punctuation lie arrows, currency, mathematics and emoji, which have names to be read.
-    return any(character.isalnum() or (ord(character) >= 0x20A0 and not character.isspace()) for character in text)
+    # Symbols beyond ASCII, such as arrows, currency, mathematics and emoji, have names to be read.
+    return any(
+        character.isalnum() or (not character.isascii() and unicodedata.category(character).startswith("S"))
+        for character in text
+    )

@@ -1,6 +1,7 @@
 """Long text into pieces a single request carries comfortably, cut where a reader would pause."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ PARAGRAPH_PAUSE_S = 0.7
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_MASK = "\ufffc"  # neither letter nor punctuation: no sentence ends inside a tag
+_MASK_START, _MASK = "\ufffb", "\ufffc"  # neither letter nor punctuation: no sentence ends inside a tag
 _STICKY = ("speed", "volume", "emotion")
 
 
@@ -48,6 +49,7 @@ def split(transcript: str, language: str | None, limit: int = PIECE_CHARS) -> li
     if len(transcript) <= limit:
         return [Piece(transcript, 0.0)]
     packed: list[tuple[str, float]] = []
+    transcript = _shorter_spells(transcript, limit)
     for sentence, pause_s in _sentences(transcript, base_of(language or "en"), limit):
         if packed and len(packed[-1][0]) + len(sentence) + 2 <= limit:
             glue = "\n\n" if pause_s == PARAGRAPH_PAUSE_S else " "
@@ -57,13 +59,27 @@ def split(transcript: str, language: str | None, limit: int = PIECE_CHARS) -> li
     return _merge_silent(_carry_tags(packed))
 
 
+def _shorter_spells(transcript: str, limit: int) -> str:
+    """Spelled runs that no piece could hold, as several, at blanks if there are any."""
+    parts: list[str] = []
+    position = 0
+    for start, end in markup.spans(transcript):
+        if end - start > limit:  # of all tags only a spelled run can be so long
+            opening, closing = "<spell>", "</spell>"
+            spelled = transcript[start + len(opening) : end - len(closing)]
+            runs = textwrap.wrap(spelled, max(1, limit - len(opening) - len(closing)))
+            parts += [transcript[position:start], " ".join(f"{opening}{run}{closing}" for run in runs)]
+            position = end
+    return "".join([*parts, transcript[position:]])
+
+
 def _sentences(transcript: str, language: str, limit: int) -> Iterator[tuple[str, float]]:
     """Each sentence, none longer than the limit, with the pause that precedes it."""
     from sentencex import segment  # compiled; only long text pays for it
 
     masked = list(transcript)
     for start, end in markup.spans(transcript):
-        masked[start:end] = _MASK * (end - start)
+        masked[start:end] = _MASK_START + _MASK * (end - start - 1)
     text = "".join(masked)
     begin = 0
     for paragraph_end, next_begin in [match.span() for match in _PARAGRAPH.finditer(text)] + [(len(text), len(text))]:
@@ -89,7 +105,9 @@ def _cuts(text: str, start: int, end: int, limit: int) -> Iterator[tuple[int, in
         cut = max((window.rfind(mark) + 1 for mark in (";", ":", ",", "，", "、")), default=0)
         cut = cut if cut > limit // 2 else window.rfind(" ") + 1
         if cut <= 0:
-            cut = len(window.rstrip(_MASK)) or limit
+            cut = limit
+            if text[start + limit] == _MASK:
+                cut = window.rfind(_MASK_START) or limit
         yield start, start + cut
         start += cut
     yield start, end
