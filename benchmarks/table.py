@@ -6,7 +6,7 @@ import platform
 import sys
 from dataclasses import dataclass
 
-WIDTHS = (62, 12, 11, 5)
+WIDTHS = (70, 12, 11, 5)
 
 
 @dataclass(frozen=True)
