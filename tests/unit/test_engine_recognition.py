@@ -317,10 +317,11 @@ def test_only_sound_with_digital_silence_gets_noise():
 
 def test_a_handful_of_words_in_a_long_noise_is_not_speech():
     """One sure word in eight seconds is an invention; the same word in half a second was said."""
-    assert not is_speech([1.0], 8.0)
-    assert is_speech([1.0], 0.6)
-    assert not is_speech([0.05, 0.1, 0.05], 1.0)
-    assert not is_speech([], 1.0)
+    assert not is_speech([1.0], 8.0, 20.0)
+    assert is_speech([1.0], 0.6, 20.0)
+    assert not is_speech([0.05, 0.1, 0.05], 1.0, 20.0)
+    assert not is_speech([], 1.0, 20.0)
+    assert not is_speech([1.0, 1.0], 1.0, 2.0)  # steady as a chord
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,10 @@ def _highest_dbfs(samples: Samples) -> float:
 _FEWEST_RIGHT_WORDS_PER_S = 0.5
 
 
-def is_speech(confidences: Sequence[float], length_s: float) -> bool:
+_LEAST_SWING_DB = 6.0
+
+
+def is_speech(confidences: Sequence[float], length_s: float, swing_db: float) -> bool:
     """Whether the words of one stretch of sound were spoken, or invented for noise or music.
 
     The decoder finds words in anything: in eight seconds of noise one, with full confidence; in a tune twelve, with
@@ -75,8 +78,12 @@ def is_speech(confidences: Sequence[float], length_s: float) -> bool:
     the time: speech has 1 or more a second down to bad recordings, a lone word somewhat less, noise 0.2. Tunes came up
     to 0.7, so a tune may still be taken for words; losing what a person said would be worse.
 
+    Speech also goes up and down: 17 dB and more between its loud and soft frames, 12 dB still in loud noise, where
+    noise itself, hums and chords have less than 2.
+
     Args:
         confidences: of each word, 0 to 1.
         length_s: of the stretch in seconds, its pauses of less than 0.3 s and the edges included.
+        swing_db: from the 10th to the 90th percentile of the levels of its frames.
     """
-    return sum(confidences) >= _FEWEST_RIGHT_WORDS_PER_S * length_s > 0
+    return swing_db >= _LEAST_SWING_DB and sum(confidences) >= _FEWEST_RIGHT_WORDS_PER_S * length_s > 0

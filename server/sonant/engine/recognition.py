@@ -224,7 +224,8 @@ def _packages_folder() -> Path | None:
 def _spoken(reply: Message) -> Iterator[tuple[RecognisedWord, ...]]:
     for stretch in reply["stretches"]:
         words = stretch["words"]
-        if is_speech([confidence for *_, confidence in words], stretch["length_s"]):
+        confidences = [confidence for *_, confidence in words]
+        if is_speech(confidences, stretch["length_s"], stretch["swing_db"]):
             forms = as_sentence([word for word, *_ in words])
             yield tuple(
                 RecognisedWord(form, start_s, end_s, confidence)

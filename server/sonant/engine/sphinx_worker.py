@@ -7,11 +7,13 @@ Messages as in pipes.py, which this file must not import; the payload of a reque
   {"do": "begin"}           a recording begins
   {"do": "feed"} + payload  the next of it
   {"do": "end"}             it has ended
-Each is answered by {"stretches": [{"words": [[word, start_s, end_s, confidence], ...], "length_s": …}, ...]}: the
+Each is answered by {"stretches": [{"words": [[word, start_s, end_s, confidence], ...], "length_s": …, "swing_db": …}, ...]}: the
 stretches of speech that are finished. Before the first request comes an empty one, as greeting.
 """
 
+import array
 import json
+import math
 import os
 import queue
 import signal
@@ -23,6 +25,8 @@ from typing import Any
 SAMPLE_RATE = 16000
 _FRAMES_PER_S = 100
 """The decoder's clock."""
+_WARM_UP_S = 6.0
+"""Seconds of speech after which the mean spectrum is settled."""
 LONG_S, LONGEST_S = 20.0, 30.0
 """Seconds of speech without a pause: from the first on any gap will do, at the second it is cut. Bounds memory."""
 
@@ -42,6 +46,7 @@ class Listener:
         self._rest = b""
         self._is_open = False
         self._stretch = bytearray()
+        self._heard_s = 0.0
         self._start_s = self._length_s = 0.0
 
     def feed(self, audio_bytes: bytes) -> list[dict[str, Any]]:
@@ -75,13 +80,18 @@ class Listener:
         is_long = self._length_s >= self._long_s and not self._gaps.is_speech(speech)
         return self._close() if is_last or is_long or self._length_s >= self._longest_s else []
 
+    def _read(self, *, no_search: bool = False, full_utt: bool = False) -> None:
+        self._decoder.start_utt()
+        self._decoder.process_raw(bytes(self._stretch), no_search=no_search, full_utt=full_utt)
+        self._decoder.end_utt()
+
     def _close(self) -> list[dict[str, Any]]:
         self._is_open = False
-        self._decoder.start_utt()
-        # Whole, not as it comes: the decoder then takes the mean spectrum from this stretch rather than from earlier
-        # ones, and a recording's first sentences are heard as well as its last.
-        self._decoder.process_raw(bytes(self._stretch), full_utt=True)
-        self._decoder.end_utt()
+        # The decoder subtracts the mean spectrum of what it has heard, and hears the beginning of a recording badly. So
+        # the first stretches are taken whole, each with its own mean.
+        is_early = self._heard_s < _WARM_UP_S
+        self._heard_s += self._length_s
+        self._read(full_utt=is_early)
         words = [
             (
                 segment.word.partition("(")[0],  # "read(2)" is its second pronunciation
@@ -92,7 +102,23 @@ class Listener:
             for segment in self._decoder.seg() or ()
             if segment.word[0] not in "<[+"  # silence, noise, breath
         ]
-        return [{"words": words, "length_s": round(self._length_s, 3)}] if words else []
+        if is_early:
+            self._read(no_search=True)  # for the running mean
+        swing_db = round(level_swing_db(self._stretch), 1)
+        return [{"words": words, "length_s": round(self._length_s, 3), "swing_db": swing_db}] if words else []
+
+
+def level_swing_db(pcm: bytes | bytearray) -> float:
+    """How far the level of 20 ms frames of pcm_s16le goes up and down: from the 10th to the 90th percentile, in dB."""
+    samples = array.array("h", bytes(pcm))
+    if sys.byteorder == "big":
+        samples.byteswap()
+    frame = SAMPLE_RATE // 50
+    levels = sorted(
+        10 * math.log10(1 + sum(value * value for value in samples[start : start + frame : 4]))
+        for start in range(0, len(samples) - frame + 1, frame)
+    )
+    return levels[len(levels) * 9 // 10] - levels[len(levels) // 10] if levels else 0.0
 
 
 class Recorder:
