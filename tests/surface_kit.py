@@ -61,15 +61,17 @@ class Home:
 
 @dataclass
 class Served:
-    """A server and the state behind it; each client is a new connection to it."""
+    """A process's state, and connections to a server with it."""
 
-    server: MCPServer[State]
+    settings: Settings
     state: State
     home: Home
 
     @asynccontextmanager
     async def client(self, era: str = MODERN) -> AsyncIterator[Client]:
-        async with Client(self.server, mode=era) as client:  # type: ignore[arg-type]
+        server, states = _server(self.settings)
+        states.append(self.state)  # asked for once, while the client connects
+        async with Client(server, mode=era) as client:  # type: ignore[arg-type]
             yield client
 
     async def call(self, tool: str, era: str = MODERN, /, **arguments: Any) -> CallToolResult:
@@ -85,7 +87,19 @@ async def serve(home: Home, *, call_limit_s: float | None = None, **variables: s
     if call_limit_s is not None:
         settings = replace(settings, call_limit_s=call_limit_s)
     async with open_state(settings) as state:
-        yield Served(build_server(settings, lambda: nullcontext(state)), state, home)
+        yield Served(settings, state, home)
+
+
+_servers: dict[tuple[str | None, bool], tuple[MCPServer[State], list[State]]] = {}
+
+
+def _server(settings: Settings) -> tuple[MCPServer[State], list[State]]:
+    """A server as build_server makes it, made once for all settings it tells alike: that takes 50 ms."""
+    told = str(settings.problem) if settings.problem else None, settings.embedded
+    if told not in _servers:
+        states: list[State] = []
+        _servers[told] = build_server(settings, lambda: nullcontext(states.pop())), states
+    return _servers[told]
 
 
 @asynccontextmanager

@@ -124,6 +124,8 @@ WRONG = {
     "a number for a text": ({"transcript": "Hi.", "voice": 7}, "voice must be"),
     "a word for yes or no": ({"transcript": "Hi.", "timestamps": "perhaps"}, "timestamps must be"),
     "a format that fixes its rate": ({"transcript": "Hi.", "format": "mulaw_8000", "sample_rate": 16000}, "8000 Hz"),
+    "half a character": ({"transcript": "Hi \ud83d."}, "transcript holds half a character"),
+    "half a character in a name": ({"transcript": "Hi.", "filename": "\udc00"}, "filename holds half a character"),
     "an unknown emotion": ({"transcript": "Hi.", "emotion": "hangry"}, "no emotion 'hangry'"),
     "an unknown language": ({"transcript": "Hi.", "language": "klingon"}, "no language 'klingon'"),
 }

@@ -8,6 +8,7 @@ import difflib
 import errno
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +24,9 @@ from sonant.errors import SpeechError
 from sonant.workflows.state import State
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, as a text cut in the wrong place holds."""
 
 ToolFunction = Callable[..., Awaitable[Any]]
 
@@ -72,6 +76,8 @@ class SpeechTool(Tool):
                 close = difflib.get_close_matches(name, known, 1, 0.5)
                 meant = f"Did you mean {close[0]!r}?" if close else f"It takes: {', '.join(known)}."
                 raise ToolError(f"{self.name} has no argument {name[:40]!r}. {meant}")
+            if isinstance(given[name], str) and _HALF.search(given[name]):
+                raise ToolError(f"{name} holds half a character, which nothing can carry. Leave it out.")
         try:
             self.fn_metadata.validate_arguments(given)
         except ValidationError as failure:
