@@ -4,6 +4,7 @@ Whoever calls is not at this computer: unless it is allowed, no local path is re
 """
 
 import hmac
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -92,6 +93,8 @@ async def serving(settings: Settings, options: WebOptions) -> AsyncIterator[str]
         SettingsError: it would be open to strangers, or the port is taken.
     """
     options.check(settings.http_token)
+    for chatty in ("mcp.server.sse", "sse_starlette"):
+        logging.getLogger(chatty).setLevel(logging.INFO)  # at DEBUG they print whole messages, and so transcripts
     gate = Gate(options, settings.http_token)
     async with AsyncExitStack() as stack:
         # The address is part of what is served (it names files by it), so the socket comes first; until the

@@ -16,7 +16,21 @@ from mcp.client.streamable_http import streamable_http_client
 from scripted import ScriptedServer, Step, data, silence, speech, wav
 from sonant.errors import SettingsError
 from sonant.web import WebOptions, serving
-from surface_kit import KATIE, KATIE_ROW, KEY, LEGACY, MODERN, Home, first_text, links, refused, said, text_of
+from surface_kit import (
+    KATIE,
+    KATIE_ROW,
+    KEY,
+    LEGACY,
+    MODERN,
+    SECRET_WORDS,
+    Home,
+    all_logs,
+    first_text,
+    links,
+    refused,
+    said,
+    text_of,
+)
 
 TOKEN = "a-long-and-secret-token"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -112,6 +126,25 @@ async def test_a_recording_goes_in_and_a_file_comes_out(
         assert content.mime_type == "audio/wav"
         subtitles = await client.call_tool("transcribe", {"audio": uploaded["audio"], "format": "json"})
         assert (await http.get(said(subtitles)["uri"])).json()["text"] == "What was said."
+
+
+@pytest.mark.parametrize(("transport", "era"), WAYS)
+async def test_no_log_holds_a_token_a_key_or_a_transcript(
+    home: Home, upstream: ScriptedServer, transport: str, era: str
+) -> None:
+    """Rule: not even at DEBUG, of our loggers or of those below us."""
+    upstream.routes["POST /stt"] = data({"type": "transcript", "text": SECRET_WORDS})
+    with all_logs() as lines:
+        async with (
+            served(home, upstream, token=TOKEN, transport=transport) as base_url,
+            connected(base_url, transport, era, **BEARER) as client,
+        ):
+            spoken = await client.call_tool("text_to_speech", {"transcript": SECRET_WORDS, "format": "wav"})
+            heard = await client.call_tool("transcribe", {"audio": links(spoken)[0].uri})
+            assert SECRET_WORDS in first_text(heard)
+    ours = [line for line in lines if not line.startswith(("mcp.client", "httpx", "httpcore", "httpx2", "httpcore2"))]
+    for secret in (TOKEN, KEY, "nutmeg"):
+        assert not [line for line in ours if secret in line]
 
 
 async def test_uploads_come_raw_or_as_a_form(home: Home, upstream: ScriptedServer) -> None:

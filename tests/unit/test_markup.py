@@ -27,7 +27,18 @@ def test_a_tag_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<b>", "<break>", "<speed>", "3 < 4 > 2", "<break time=1s>", "<emotion value=''/>", "< >", "<spell>AB", "</spell>"]
+    "text",
+    [
+        "<b>",
+        "<break>",
+        "<speed>",
+        "3 < 4 > 2",
+        "<break time=1s>",
+        "<emotion value=''/>",
+        "< >",
+        "<spell>AB",
+        "</spell>",
+    ],
 )
 def test_what_is_no_tag_is_text(text: str) -> None:
     """Rule: not SSML; the rest is read out."""

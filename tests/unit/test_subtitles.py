@@ -56,7 +56,7 @@ def test_cues_can_be_read(spans: list[tuple[str, float, float]]) -> None:
         now += length + gap
     told = list(cues(made))
     assert " ".join(cue.text for cue in told).split() == [word.word for word in made]
-    for cue, after in zip(told, [*told[1:], None]):
+    for cue, after in zip(told, [*told[1:], None], strict=False):
         assert cue.end_s > cue.start_s
         assert after is None or after.start_s >= cue.end_s - 1e-6 or after.start_s > cue.start_s
         assert len(cue.text.splitlines()) <= 2
