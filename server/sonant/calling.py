@@ -11,7 +11,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from sonant.app import build_server, open_state
-from sonant.errors import InputError
+from sonant.errors import InputError, OutputError
 from sonant.settings import Settings
 
 
@@ -35,7 +35,7 @@ async def call(settings: Settings, tool: str, given: dict[str, str], *, as_json:
     async with Client(build_server(settings, partial(open_state, settings, current_dir=Path.cwd()))) as client:
         tools = {found.name: found for found in (await client.list_tools()).tools}
         if tool == "list":
-            print("\n".join(f"{name}: {(found.description or '').splitlines()[0]}" for name, found in tools.items()))
+            _print("\n".join(f"{name}: {(found.description or '').splitlines()[0]}" for name, found in tools.items()))
             return 0
         if tool not in tools:
             print(f"sonant: there is no tool {tool[:60]!r}; choose one of: {', '.join(tools)}.", file=sys.stderr)
@@ -47,10 +47,21 @@ async def call(settings: Settings, tool: str, given: dict[str, str], *, as_json:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     if as_json and not result.is_error:
-        print(json.dumps(result.structured_content, ensure_ascii=False, indent=1))
+        _print(json.dumps(result.structured_content, ensure_ascii=False, indent=1))
     else:
-        print("\n".join(block.text for block in result.content if isinstance(block, TextContent)))
+        _print("\n".join(block.text for block in result.content if isinstance(block, TextContent)))
     return 1 if result.is_error else 0
+
+
+def _print(result: str) -> None:
+    """
+    Raises:
+        OutputError: nobody reads stdout, or what it is written to is full.
+    """
+    try:
+        print(result, flush=True)
+    except OSError as error:
+        raise OutputError(f"The result cannot be written: {error.strerror}.") from None
 
 
 def _typed(given: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -28,14 +29,17 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave the process."""
     for number in (signal.SIGINT, signal.SIGTERM):  # until there is a loop whose work can be cancelled
         signal.signal(number, lambda got, _: os._exit(128 + got))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of voices and files are not always ASCII
     args = parser().parse_args(argv)
-    from sonant.errors import SpeechError
+    from sonant.errors import OutputError, SpeechError
 
     try:
         code = args.run(args)
     except SpeechError as failure:
         print(f"sonant: {failure}", file=sys.stderr)
-        code = 2
+        code = 1 if isinstance(failure, OutputError) else 2
     _leave(code)
 
 
@@ -60,10 +64,16 @@ def parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=_serve, transport="stdio")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="serve MCP to a host", description="Serve MCP to a host.")
-    serve.add_argument("--transport", choices=("stdio", "http", "sse"), default="stdio", help="default: stdio")
+    serve = commands.add_parser(
+        "serve",
+        help="serve MCP to a host",
+        description="Serve MCP to a host: over stdin and stdout to one that starts this command itself, or at an "
+        "address for those that connect to one. Beyond this machine, set SONANT_HTTP_TOKEN too.",
+    )
+    serve.add_argument("--transport", choices=("stdio", "http", "sse"), default="stdio",
+                       help="stdio (the default), Streamable HTTP at /mcp, or SSE at /sse")  # fmt: skip
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    serve.add_argument("--port", type=int, default=8000, help="port for http and sse; 0 picks a free one")
+    serve.add_argument("--port", type=_port, default=8000, help="port for http and sse; 0 picks a free one")
     serve.add_argument("--allowed-host", action="append", default=[], metavar="NAME",
                        help="host name requests may use; required beyond this machine, may be repeated")  # fmt: skip
     serve.add_argument("--allowed-origin", action="append", default=[], metavar="ORIGIN",
@@ -91,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         description="Serve the embedded Cartesia API alone and print its base URL. Point any Cartesia program at it.",
     )
     engine.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    engine.add_argument("--port", type=int, default=0, help="port; 0, the default, picks a free one")
+    engine.add_argument("--port", type=_port, default=0, help="port; 0, the default, picks a free one")
     engine.add_argument("--api-key", metavar="KEY", help="the only key to accept; on this machine any will do")
     engine.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",
                         help="web origin whose pages may call; may be repeated")  # fmt: skip
@@ -106,6 +116,14 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--config", choices=HOSTS, help="print a ready configuration block for that host instead")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _port(word: str) -> int:
+    """Larger numbers would silently wrap around to another port."""
+    port = int(word)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{word} is not a port; use 0 to 65535")
+    return port
 
 
 def _settings() -> "Settings":

@@ -1,12 +1,13 @@
 """`sonant call`, `sonant doctor`, and what every command says of itself."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from engine_fixture import Engine
-from process_kit import Home
+from process_kit import SONANT, Home
 from sonant import __version__
 
 
@@ -62,6 +63,8 @@ def test_a_value_of_a_dash_is_read_from_stdin(home: Home) -> None:
         (["call", "text_to_speech", "Hi."], 2, "name=value"),
         (["call", "say", "text=Hi."], 2, "text_to_speech"),
         (["sing"], 2, "sing"),
+        (["engine", "--port", "99999"], 2, "99999"),
+        (["serve", "--transport", "http", "--port", "-5"], 2, "-5"),
         ([], 2, "usage"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -75,26 +78,34 @@ def test_failure_is_a_status_and_a_sentence(words: list[str], code: int, said: s
     assert [path for path in home.files() if path.is_relative_to(home.output)] == []
 
 
+def test_a_shell_that_knows_only_ascii_is_told_all_the_same(home: Home) -> None:
+    """A name the terminal cannot show is written with escapes; the result is not lost."""
+    done = home.run("call", "text_to_speech", "transcript=Grüße.", "filename=Grüße", PYTHONIOENCODING="ascii")
+    assert (done.returncode, "Saved" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_result_that_cannot_be_written_is_a_sentence(home: Home) -> None:
+    """A full disk behind the redirection: status 1, no stack trace."""
+    with open("/dev/full", "w") as full:
+        command = [*SONANT, "call", "list"]
+        done = subprocess.run(command, env=home.environ(), stdout=full, stderr=subprocess.PIPE, encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stderr.startswith("sonant: The result cannot be written")
+
+
 def test_a_cloned_voice_speaks_in_the_next_process(home: Home) -> None:
-    """Voices made on the engine are kept from the start."""
+    """Voices made on the engine are kept from the start. The clip is the one in the current folder, as in any shell."""
     story = "She had your dark suit in greasy wash water all year. " * 4
     clip = home.run("call", "text_to_speech", f"transcript={story}", "format=wav", "filename=clip", "voice=Katie")
     assert clip.returncode == 0, clip.stderr
+    (home.output / "clip.wav").rename(home.root / "clip.wav")
+    (home.output / "clip.wav").write_text("another of that name, which is no clip")
     made = home.run("call", "clone_voice", "audio=clip.wav", "name=Grandmother")
     assert made.returncode == 0, made.stdout
     spoken = home.run("call", "text_to_speech", "transcript=Good night.", "voice=grandmother", "--json")
     assert spoken.returncode == 0, spoken.stdout
     assert "approximate" in made.stdout + spoken.stdout
-
-
-def test_a_file_of_the_current_folder_is_found_first(home: Home) -> None:
-    """A bare name means what a person in a shell means by it."""
-    home.run("call", "text_to_speech", "transcript=Hello.", "format=wav", "filename=here")
-    (home.output / "here.wav").rename(home.root / "here.wav")
-    done = home.run("call", "clone_voice", "audio=here.wav", "name=Short")
-    assert "not found" not in done.stdout.lower()
-    assert done.returncode in (0, 1)
-    assert "no file" not in done.stdout.lower()
 
 
 def test_doctor_says_all_is_well(home: Home) -> None:

@@ -42,7 +42,12 @@ def level_dbfs(samples: np.ndarray) -> float:
 
 
 def workers() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if any("espeak_worker" in a for a in p.cmdline())]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if any("espeak_worker" in argument for argument in process.cmdline()):
+                found.append(process)
+    return found
 
 
 async def test_every_word_has_a_time_in_order(synthesiser):
