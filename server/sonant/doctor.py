@@ -8,15 +8,20 @@ import sys
 from collections.abc import Iterator
 
 import anyio
-import anyio.to_thread
 
 from sonant import __version__
 from sonant.app import open_state
+from sonant.audio.formats import AudioFormat
 from sonant.errors import SpeechError
 from sonant.settings import VARIABLES, Settings
+from sonant.wire.tts import OutputFormat, SpeechRequest
+from sonant.workflows.state import State
 
 REACH_S = 15.0
 """Seconds to wait for an answer."""
+
+_PROBE = AudioFormat("raw", 8000, "pcm_mulaw")
+"""A byte a frame."""
 
 
 async def examine(settings: Settings) -> int:
@@ -36,12 +41,7 @@ async def examine(settings: Settings) -> int:
         async with open_state(settings) as state:
             try:
                 with anyio.fail_after(REACH_S):
-                    api = await state.api()
-                    await api.status()
-                    voices = await api.list_voices(limit=100)
-                more = " or more" if voices.has_more else ""
-                where = "the embedded engine, on this machine" if settings.embedded else settings.base_url
-                print(f"  Answered by {where}; {len(voices.data)}{more} voices.")
+                    print(f"  {await _reach(state)}")
             except (SpeechError, TimeoutError) as failure:
                 print(f"  Not reachable: {settings.base_url or 'the embedded engine'}")
                 mend.append(str(failure) or f"No answer within {REACH_S:.0f} s; check the network.")
@@ -54,13 +54,40 @@ async def examine(settings: Settings) -> int:
         print(f"  Audio goes to {settings.output_dir}")
     except SpeechError as failure:
         mend.append(str(failure))
-    print(f"  Recordings are read from {os.pathsep.join(map(str, settings.input_dirs))} and the folder above")
-    print(f"  Index and made voices are in {settings.data_dir}")
+    print(f"  Recordings are read from {os.pathsep.join(map(str, settings.input_dirs))} and {settings.output_dir}")
+    try:
+        await _try_index(settings)
+        print(f"  Index and made voices are in {settings.data_dir}")
+    except SpeechError as failure:
+        mend.append(str(failure))
     print()
     print("To mend" if mend else "Nothing to mend.")
     for line in mend:
         print(f"  - {line}")
     return 1 if mend else 0
+
+
+async def _reach(state: State) -> str:
+    """Ask for what costs nothing: voices, and of the embedded engine a word.
+
+    Raises:
+        SpeechError: what is wrong with the connection, the key or the engine.
+    """
+    api = await state.api()
+    await api.status()
+    voices = await api.list_voices(limit=100)
+    found = f"{len(voices.data)}{' or more' if voices.has_more else ''} voices"
+    if not state.settings.embedded:
+        return f"Answered by {state.settings.base_url}; {found}."
+    word = SpeechRequest(
+        model_id=state.settings.model,
+        transcript="Hello.",
+        voice=voices.data[0].id,
+        output_format=OutputFormat.of(_PROBE),
+    )
+    async with api.speak(word) as body:
+        size_bytes = sum([len(chunk) async for chunk in body])
+    return f"Answered by the embedded engine, on this machine; {found}. It spoke {size_bytes / _PROBE.sample_rate:.1f} s to try."
 
 
 def _settings_lines() -> Iterator[str]:
@@ -94,6 +121,20 @@ async def _try_output(settings: Settings) -> None:
 
     async with OutputFolder(settings.output_dir).new_file("doctor", "tmp"):
         pass
+
+
+async def _try_index(settings: Settings) -> None:
+    """
+    Raises:
+        OutputError: the data folder cannot be used.
+    """
+    from sonant.library.index import Index
+
+    index = Index(settings.data_dir / "index.sqlite3")
+    try:
+        await index.recent(1)
+    finally:
+        await index.close()
 
 
 def host_block(host: str) -> str:

@@ -112,7 +112,7 @@ def test_doctor_says_all_is_well(home: Home) -> None:
     """With nothing configured: the engine answers, files go home, nothing to mend."""
     done = home.run("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for fact in ("embedded engine", str(home.output), str(home.root / "data"), "Nothing to mend"):
+    for fact in ("embedded engine", "It spoke", str(home.output), str(home.root / "data"), "Nothing to mend"):
         assert fact in done.stdout
     assert home.parts() == []
 
@@ -126,11 +126,12 @@ def test_doctor_says_what_to_mend_and_shows_no_secret(home: Home) -> None:
         CARTESIA_BASE_URL="http://127.0.0.1:9",
         SONANT_HTTP_TOKEN="planted_token",
         SONANT_OUTPUT_DIR=str(home.root / "taken"),
+        SONANT_DATA_DIR=str(home.root / "taken"),
     )
     assert done.returncode == 1
     mend = done.stdout.partition("To mend")[2]
     assert "127.0.0.1:9" in done.stdout
-    assert mend.count("\n  - ") == 2
+    assert mend.count("\n  - ") == 3
     assert "planted" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
