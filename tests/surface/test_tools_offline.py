@@ -469,8 +469,9 @@ async def test_a_result_tells_the_facts_first_and_never_the_spoken_text(offline:
         heard = await client.call_tool("transcribe", {"audio": told["uri"], "format": "srt"})
         check_schema(heard, schemas["transcribe"])
         check_schema(await client.call_tool("list_voices", {}), schemas["list_voices"])
-        fitted = await client.call_tool("infill", {"transcript": "and then", "before": told["uri"]})
-        check_schema(fitted, schemas["infill"])
+        if era == MODERN:  # it takes seconds
+            fitted = await client.call_tool("infill", {"transcript": "and then", "before": told["uri"]})
+            check_schema(fitted, schemas["infill"])
         localized = await client.call_tool("localize_voice", {"voice": "Katie", "language": "fr", "name": "K"})
         check_schema(localized, schemas["localize_voice"])
 
