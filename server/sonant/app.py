@@ -116,7 +116,6 @@ def _library(settings: Settings, allow_local_paths: bool, current_dir: Path | No
     from sonant.library.index import Index
     from sonant.library.inputs import InputFiles
     from sonant.library.outputs import OutputFolder
-    from sonant.library.places import application_data_folders
     from sonant.library.shelf import Library
 
     # Over HTTP no path of this machine is named, not even in a failure.
