@@ -1,5 +1,6 @@
 """A fitted voice comes nearer to the clip than any default, says how near, and its process never outlives us."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,7 +45,21 @@ async def record(synthesiser: Synthesiser, text: str, timbre: Timbre = STRANGER,
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    """The processes of this file's subjects; a shared engine of other tests has its own."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE and process not in OTHERS:
+                found.append(process)
+    return found
+
+
+OTHERS: list[psutil.Process] = []
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    OTHERS[:] = psutil.Process().children(recursive=True)
 
 
 def is_gone(process: psutil.Process) -> bool:
