@@ -108,6 +108,11 @@ def test_a_cloned_voice_speaks_in_the_next_process(home: Home) -> None:
     assert "approximate" in made.stdout + spoken.stdout
 
 
+def test_claude_desktop_takes_the_block_that_cursor_takes(home: Home) -> None:
+    """One form for two hosts; that it works is tried over stdio."""
+    assert home.run("doctor", "--config", "claude-desktop").stdout == home.run("doctor", "--config", "cursor").stdout
+
+
 def test_doctor_says_all_is_well(home: Home) -> None:
     """With nothing configured: the engine answers, files go home, nothing to mend."""
     done = home.run("doctor")

@@ -42,15 +42,15 @@ async def test_it_serves_over_the_network_transports(transport: str, home: Home)
 
 
 @pytest.mark.parametrize(
-    ("args", "more", "missing"),
+    ("transport", "args", "more", "missing"),
     [
-        ([], {}, "SONANT_HTTP_TOKEN"),
-        ([], {"SONANT_HTTP_TOKEN": "word"}, "--allowed-host"),
-        (["--allowed-host", "example.com"], {"SONANT_HTTP_TOKEN": "word"}, "--allowed-origin"),
+        ("http", [], {}, "SONANT_HTTP_TOKEN"),
+        ("sse", [], {}, "SONANT_HTTP_TOKEN"),
+        ("http", [], {"SONANT_HTTP_TOKEN": "word"}, "--allowed-host"),
+        ("http", ["--allowed-host", "example.com"], {"SONANT_HTTP_TOKEN": "word"}, "--allowed-origin"),
     ],
-    ids=["no token", "no host", "no origin"],
+    ids=["no token", "no token, SSE", "no host", "no origin"],
 )
-@pytest.mark.parametrize("transport", ["http", "sse"])
 def test_it_does_not_open_itself_to_strangers(
     transport: str, args: list[str], more: dict[str, str], missing: str, home: Home
 ) -> None:

@@ -69,7 +69,7 @@ def test_the_example_configuration_works_as_written(home: Home) -> None:
     _speaks(config["mcpServers"]["sonant"], home, PATH=path)
 
 
-@pytest.mark.parametrize("host", ["claude-desktop", "cursor", "vscode", "claude-code"])
+@pytest.mark.parametrize("host", ["cursor", "vscode", "claude-code"])
 def test_the_block_that_doctor_prints_works_with_no_path(host: str, home: Home) -> None:
     """Hosts started from a desktop lack the shell's PATH: the block names the interpreter in full."""
     printed = home.run("doctor", "--config", host).stdout
@@ -88,9 +88,7 @@ def test_the_block_that_doctor_prints_works_with_no_path(host: str, home: Home) 
     [
         ("SONANT_CALL_LIMIT_S", "soon"),
         ("CARTESIA_API_KEY", "${CARTESIA_API_KEY}"),
-        ("CARTESIA_VERSION", "2024-01-01"),
         ("CARTESIA_BASE_URL", "http://api.example.com"),
-        ("SONANT_TOOLSETS", "everything"),
     ],
 )
 def test_a_wrong_setting_does_not_kill_the_server(name: str, value: str, home: Home) -> None:
