@@ -190,8 +190,8 @@ def test_accents_are_filtered(engine: Engine) -> None:
 
 
 def test_made_voices_survive_and_are_shared(tmp_path: Path) -> None:
-    """Two stores on one file see each other's voices, newest first, to the last number."""
-    path = tmp_path / "deep" / "voices.sqlite3"
+    """Two stores on one file see each other's voices, newest first, to the last number; nobody else does."""
+    path = tmp_path / "data" / "deep" / "voices.sqlite3"
     one, two = VoiceStore(path), VoiceStore(path)
     assert one.entries() == []
     assert not path.exists()
@@ -204,6 +204,7 @@ def test_made_voices_survive_and_are_shared(tmp_path: Path) -> None:
     assert one.get("mine") is None
     if sys.platform != "win32":
         assert path.stat().st_mode & 0o777 == 0o600
+        assert {folder.stat().st_mode & 0o777 for folder in (path.parent, path.parent.parent)} == {0o700}
 
 
 def test_stores_of_many_servers_do_not_lose_voices(tmp_path: Path) -> None:

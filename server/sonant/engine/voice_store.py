@@ -14,6 +14,7 @@ from sonant.engine.accents import find_accent
 from sonant.engine.timbre import Timbre
 from sonant.engine.voices import EngineVoice, timestamp
 from sonant.errors import EngineUnavailableError
+from sonant.folders import make_private_folder
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS voices (
@@ -98,7 +99,7 @@ class VoiceStore:
     def _create_file(self) -> None:
         """For the user alone: a voice is personal. The WAL files take over the mode."""
         if not self._path.exists():
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._path.parent)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
 
 

@@ -1,4 +1,4 @@
-"""What the standard library leaves to each platform: locks, private folders, names taken without replacing."""
+"""What the standard library leaves to each platform: locks, names taken without replacing."""
 
 import errno
 import os
@@ -9,13 +9,6 @@ from sonant.errors import OutputError
 
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 """How file systems without hard links (exFAT, many network and phone mounts) say so."""
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make a folder only its owner can enter, and its missing parents likewise. One that exists stays as it is."""
-    if not folder.is_dir():
-        make_private_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def move_without_replacing(source: Path, target: Path) -> None:

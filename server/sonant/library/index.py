@@ -19,7 +19,8 @@ from anyio import to_thread
 
 from sonant.audio.formats import MIME_TYPES
 from sonant.errors import OutputError
-from sonant.library.files import make_private_folder, output_error
+from sonant.folders import make_private_folder
+from sonant.library.files import output_error
 
 Kind = Literal["audio", "transcript", "upload"]
 Result = TypeVar("Result")

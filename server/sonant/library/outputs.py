@@ -19,7 +19,8 @@ from typing import BinaryIO
 
 from anyio import to_thread
 
-from sonant.library.files import lock_file, make_private_folder, move_without_replacing, output_error
+from sonant.folders import make_private_folder
+from sonant.library.files import lock_file, move_without_replacing, output_error
 from sonant.library.names import clean_stem
 
 PART_PREFIX, PART_SUFFIX = ".sonant-", ".part"

@@ -13,7 +13,8 @@ from anyio import to_thread
 from sonant.audio.formats import AudioFormat, Encoding
 from sonant.audio.sniff import sniff
 from sonant.errors import AudioInputError, InputError, OutputError, PathNotAllowedError
-from sonant.library.files import make_private_folder, output_error
+from sonant.folders import make_private_folder
+from sonant.library.files import output_error
 from sonant.library.identity import ID_PATTERN, new_id
 from sonant.library.index import Entry, Index, Kind
 from sonant.library.inputs import AUDIO_HINT, HEAD_BYTES, InputFiles, OpenedFile, open_own, opened, too_large
