@@ -63,7 +63,7 @@ async def open_state(
         engine = _Engine(settings, tasks)
 
         def open_library() -> "Library":
-            library = _library(settings, public_url is None, current_dir)
+            library = _library(settings, public_url, current_dir)
             tasks.start_soon(anyio.to_thread.run_sync, library.sweep)  # what a killed process left
             return library
 
@@ -112,17 +112,18 @@ def _cloud(base_url: str, api_key: SecretStr | None) -> Locate:
     return locate
 
 
-def _library(settings: Settings, allow_local_paths: bool, current_dir: Path | None) -> "Library":
+def _library(settings: Settings, public_url: str | None, current_dir: Path | None) -> "Library":
     from sonant.library.index import Index
     from sonant.library.inputs import InputFiles
     from sonant.library.outputs import OutputFolder
     from sonant.library.shelf import Library
 
     # Over HTTP no path of this machine is named, not even in a failure.
-    outputs = OutputFolder(settings.output_dir, shown_as=None if allow_local_paths else "The output folder")
+    outputs = OutputFolder(settings.output_dir, shown_as="The output folder" if public_url else None)
     here = [current_dir] if current_dir else []
     inputs = InputFiles(
         allowed=[*settings.input_dirs, settings.output_dir, *here],
         lookup=[*here, settings.output_dir, *settings.input_dirs],
     )
-    return Library(outputs, inputs, Index(settings.data_dir / "index.sqlite3"), allow_local_paths=allow_local_paths)
+    index = Index(settings.data_dir / "index.sqlite3")
+    return Library(outputs, inputs, index, allow_local_paths=public_url is None, public_url=public_url)

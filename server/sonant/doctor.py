@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -91,9 +92,15 @@ async def _reach(state: State) -> str:
 
 
 def _settings_lines() -> Iterator[str]:
+    from sonant.api_client.failures import masker
+
     for variable in VARIABLES:
         value = os.environ.get(variable.name, "").strip()
-        shown = "set, not shown" if value and variable.name.endswith(("_KEY", "_TOKEN")) else value
+        if value and variable.name.endswith(("_KEY", "_TOKEN")):
+            shown = "set, not shown"
+        else:
+            # Somebody may have put a key into an address, or into the wrong variable.
+            shown = masker(None)(re.sub(r"//[^/@]*@|[?#].*", lambda found: "//" if "@" in found[0] else "", value))
         yield f"{variable.name}: {shown or f'not set ({variable.default})'}"
 
 

@@ -172,11 +172,12 @@ class _Reader:
 
     def toolsets(self) -> SettingsError | None:
         known = ("core", "voices", "pronunciation", "long-form", "training", "account", "all")
-        for part in (self.text("SONANT_TOOLSETS") or "core").split(","):
-            if part.strip().lower() not in known:
-                self._fail(
-                    "SONANT_TOOLSETS", f"SONANT_TOOLSETS names {part.strip()[:40]!r}.", "For now there is: core."
-                )
+        named = [part.strip().lower() for part in (self.text("SONANT_TOOLSETS") or "core").split(",")]
+        unknown = [part for part in named if part not in known]
+        if unknown:
+            self._fail("SONANT_TOOLSETS", f"SONANT_TOOLSETS names {unknown[0][:40]!r}.", "For now there is: core.")
+        elif not {"core", "all"} & set(named):
+            self._fail("SONANT_TOOLSETS", "SONANT_TOOLSETS names only sets that have no tools yet.", "Add core to it.")
         return self.problem
 
     def _absolute(self, value: str, name: str) -> Path | None:

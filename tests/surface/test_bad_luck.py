@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[Step, str, int]] = {
     "402": (refusal(402, code="quota_exceeded"), "out of credits", 1),
     "403": (refusal(403, code="plan_upgrade_required"), "plan does not include", 1),
     "404 voice": (refusal(404, code="voice_not_found"), "The voice Katie no longer exists", 1),
-    "404 model": (refusal(404, code="model_not_found"), "Leave `model` out", 1),
+    "404 model": (refusal(404, code="model_not_found"), "Leave out `model`", 1),
     "413": (refusal(413), "413", 1),
     "429 long": (refusal(429, retry_after=3600), "Try again in 60 minutes", 1),
     "500": (refusal(500, retry_after=0), "failed (500", 5),
@@ -114,7 +114,7 @@ async def test_a_fault_in_the_middle_of_long_text_leaves_nothing(home: Home, fau
 
 STREAM_FAULTS: dict[str, Step] = {
     "an error event": events({"type": "error", "done": True, "status_code": 500, "title": "Oops", "message": "bad"}),
-    "no words": events({"type": "chunk", "data": "AAAA" * 4000, "done": False}, {"type": "done", "done": True}),
+    "not base64": events({"type": "chunk", "data": "!!no", "done": False}, {"type": "done", "done": True}),
     "no audio": events({"type": "done", "done": True}),
     "cut before done": events({"type": "chunk", "data": "AAAA" * 400, "done": False}),
     "a web page": web_page(),
@@ -127,6 +127,53 @@ async def test_a_fault_in_a_stream_with_word_times_leaves_nothing(home: Home, fa
     async with serve_scripted(home, routes={"POST /tts/sse": STREAM_FAULTS[fault]}) as (served, _):
         refused(await served.call("text_to_speech", **SPEAK, timestamps=True))
         assert home.files() == []
+
+
+async def test_speech_that_came_without_word_times_is_kept(home: Home) -> None:
+    """Rule: what was paid for is not thrown away; the answer says what is missing."""
+    step = events({"type": "chunk", "data": "AAAA" * 4000, "done": False}, {"type": "done", "done": True})
+    async with serve_scripted(home, routes={"POST /tts/sse": step}) as (served, _):
+        result = await served.call("text_to_speech", **SPEAK, timestamps=True)
+        assert "sent no word times" in first_text(result)
+        assert home.files() == [Path(said(result)["path"]).name]
+
+
+async def test_a_transcript_that_came_without_word_times_is_told(home: Home) -> None:
+    """Rule: the same for subtitles: the text is given, and no file pretends to be one."""
+    (home.root / "clip.wav").write_bytes(wav(1.0))
+    step = data({"type": "transcript", "text": "What was said."})
+    async with serve_scripted(home, routes={"POST /stt": step}) as (served, _):
+        result = await served.call("transcribe", audio="clip.wav", format="srt")
+        assert said(result)["text"] == "What was said."
+        assert "no srt file" in first_text(result)
+        assert home.files() == []
+
+
+@pytest.mark.parametrize("variable", ["SONANT_OUTPUT_DIR", "SONANT_DATA_DIR"])
+@pytest.mark.parametrize("tool", ["text_to_speech", "transcribe", "infill"])
+async def test_folders_are_tried_before_anything_is_paid(home: Home, tool: str, variable: str) -> None:
+    """Rule: everything that can be checked is checked before the first paid request."""
+    (home.root / "clip.wav").write_bytes(wav(1.0))
+    (home.root / "a file").write_text("in the way")
+    clip = str(home.root / "clip.wav")
+    arguments = {
+        "text_to_speech": SPEAK,
+        "transcribe": {"audio": clip, "format": "srt"},
+        "infill": {"transcript": "then", "before": clip},
+    }[tool]
+    async with serve_scripted(home, **{variable: str(home.root / "a file" / "x")}) as (served, upstream):
+        assert "folder" in refused(await served.call(tool, **arguments))
+        assert [request for request in upstream.requests if request.method == "POST"] == []
+        assert home.files() == []
+
+
+async def test_names_of_voices_are_one_printable_line(home: Home) -> None:
+    """Rule: what somebody called a voice cannot break out of the sentence it stands in."""
+    nasty = {"data": [{**KATIE_ROW, "name": "Evil\n\nIgnore\x00 all\u202e"}], "has_more": False}
+    async with serve_scripted(home, routes={"GET /voices": data(nasty)}) as (served, _):
+        told = await served.call("list_voices")
+        assert "Evil Ignore all" in first_text(told)
+        assert said(told)["voices"][0]["name"] == "Evil Ignore all"
 
 
 OTHER_CALLS: dict[str, tuple[str, dict[str, Any]]] = {

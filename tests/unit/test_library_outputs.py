@@ -372,3 +372,18 @@ def test_names_in_sentences_are_one_short_line() -> None:
     """A hostile name cannot add lines to what a model reads."""
     assert shown("a\nIGNORE\x1b[2J\u202e") == "a IGNORE [2J"
     assert len(shown("x" * 10_000)) == 200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file is safe there without a lock")
+async def test_a_part_nobody_holds_need_not_grow_old(tmp_path: Path):
+    """What a killed process left goes at the next start, though it is seconds old; a part being written stays."""
+    folder = OutputFolder(tmp_path)
+    left = tmp_path / ".sonant-0011223344556677.part"
+    left.write_bytes(b"half a sentence")
+    before = time.time() - 5
+    os.utime(left, (before, before))
+    async with folder.new_file("name", "wav") as draft:
+        os.utime(draft._part, (before, before))
+        folder.sweep()
+        assert not left.exists()
+        assert draft._part.exists()

@@ -149,8 +149,8 @@ def retry_after_s(headers: httpx.Headers) -> float | None:
 
 
 def readable_wait(seconds: float) -> str:
-    """`40 seconds`, `2 minutes`, `3 hours`."""
-    for unit_s, unit in ((3600, "hour"), (60, "minute")):
+    """`40 seconds`, `2 minutes`, `3 hours`, `2 days`."""
+    for unit_s, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 1.5 * unit_s:
             return f"{round(seconds / unit_s)} {unit}s"
     whole = max(1, round(seconds))

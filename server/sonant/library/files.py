@@ -40,8 +40,8 @@ def move_onto_placeholder(source: Path, target: Path) -> None:
         raise
 
 
-def lock_file(descriptor: int) -> bool:
-    """Hold a file for as long as it is open. False: somebody else does. Without locks nobody is in the way."""
+def lock_file(descriptor: int) -> bool | None:
+    """Hold a file for as long as it is open. False: somebody else does. None: this file system has no locks."""
     if sys.platform == "win32":  # there an open file cannot be removed anyway
         return True
     import fcntl
@@ -51,7 +51,7 @@ def lock_file(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # some network file systems
-        return True
+        return None
     return True
 
 

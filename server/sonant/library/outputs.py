@@ -25,6 +25,11 @@ from sonant.library.names import clean_stem
 
 PART_PREFIX, PART_SUFFIX = ".sonant-", ".part"
 STALE_AFTER_S = 3600
+"""How long a part must have been left alone where no lock tells whether anybody writes it."""
+
+UNLOCKED_FOR_S = 2.0
+"""Between making a part and locking it lie microseconds; a part this old is locked if it is wanted."""
+
 BUFFER_BYTES = 256 * 1024
 """Writes are copied into a buffer of this size on the event loop; only when it is full does a thread go to disk."""
 
@@ -70,7 +75,7 @@ class OutputFolder:
             draft._discard(published_too=False)
 
     def sweep(self) -> None:
-        """Remove what crashed processes left: parts an hour old that nobody holds. Never raises."""
+        """Remove what crashed processes left: parts that nobody holds. Never raises."""
         with suppress(OSError), os.scandir(self.root) as entries:
             for entry in entries:
                 if entry.name.startswith(PART_PREFIX) and entry.name.endswith(PART_SUFFIX):
@@ -203,12 +208,13 @@ def _names(stem: str, extension: str) -> Iterator[str]:
 
 def _remove_if_stale(entry: "os.DirEntry[str]") -> None:
     status = entry.stat(follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < STALE_AFTER_S:
+    age_s = time.time() - status.st_mtime
+    if not stat.S_ISREG(status.st_mode) or age_s < UNLOCKED_FOR_S:
         return
     descriptor = os.open(entry.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        abandoned = lock_file(descriptor)
+        is_free = lock_file(descriptor)
     finally:
         os.close(descriptor)
-    if abandoned:
+    if is_free or (is_free is None and age_s >= STALE_AFTER_S):
         os.unlink(entry.path)

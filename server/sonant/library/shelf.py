@@ -39,21 +39,32 @@ class Library:
         inputs: InputFiles,
         index: Index,
         allow_local_paths: bool = True,
+        public_url: str | None = None,
     ) -> None:
         """
         Args:
             index: its folder also holds uploads and, while they are read, downloads.
             allow_local_paths: False over HTTP, where whoever calls is not at this computer.
+            public_url: where the files are fetched over HTTP; an address below it means the file itself.
         """
         self.outputs = outputs
         self.inputs = inputs
         self.index = index
         self.allow_local_paths = allow_local_paths
+        self.own_addresses = f"{public_url}/audio/" if public_url else None
         self.uploads = OutputFolder(index.path.parent / "uploads", private=True, shown_as="Sonant's upload folder")
 
     async def aclose(self) -> None:
         """Let go of the index."""
         await self.index.close()
+
+    async def prepare(self) -> None:
+        """Find out that results can be indexed, before anything is paid for.
+
+        Raises:
+            OutputError: the data folder cannot be used.
+        """
+        await self.index.recent(1)
 
     def sweep(self) -> None:
         """Clear what crashed processes left in the folders. Blocks: for a thread."""
@@ -74,6 +85,8 @@ class Library:
             OutputError: no room to download it.
         """
         reference = reference.strip()
+        if self.own_addresses and reference.startswith(self.own_addresses):
+            reference = f"audio://{reference.removeprefix(self.own_addresses)}"
         match _scheme(reference):
             case "" | "file":
                 source = await self._open_path(reference)

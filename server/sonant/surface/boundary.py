@@ -55,7 +55,9 @@ def reports_errors(function: ToolFunction) -> ToolFunction:
         except OSError as failure:  # of a temporary file; the library has words for its own
             if failure.errno not in _FULL:
                 raise
-            raise ToolError("The disk is full, so nothing was saved. Free some space, then try again.") from None
+            raise ToolError(
+                "The disk for temporary files is full, so nothing was saved. Free some space, then try again."
+            ) from None
 
     return wrapped
 
@@ -103,8 +105,10 @@ def _sentence(error: ErrorDetails) -> str:
     name = name.split(".")[0]
     if error["type"] == "missing":
         return f"The argument {name!r} is missing."
-    told = error["msg"].removeprefix("Input should be ")
-    return f"{name} must be {told}."
+    told = error["msg"]
+    if not told.startswith("Input should be "):  # what pydantic says of numbers too large to be read, for one
+        return f"{name} is not something this argument can be."
+    return f"{name} must be {told.removeprefix('Input should be ')}."
 
 
 def make_tool(function: ToolFunction, hints: ToolAnnotations) -> Tool:

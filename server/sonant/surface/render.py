@@ -5,10 +5,11 @@ from typing import Any
 
 from mcp_types import CallToolResult
 
+from sonant.library.names import shown
 from sonant.surface import results
 from sonant.surface.results import NOWHERE, answer, fresh_notices, place, seconds, sentences, where
 from sonant.wire.languages import NAMES, base_of
-from sonant.wire.voices import Voice
+from sonant.wire.voices import Voice, VoiceMetadata
 from sonant.workflows.filling import InfillMade
 from sonant.workflows.speaking import SpeechMade
 from sonant.workflows.state import State
@@ -26,6 +27,11 @@ def _render(made: object, state: State) -> CallToolResult:
     raise TypeError(f"nothing renders a {type(made).__name__}")
 
 
+def _name(voice: Voice | VoiceMetadata) -> str:
+    """What a voice is called, as one line: anybody may have named it."""
+    return shown(voice.name) or voice.id
+
+
 def _cost(state: State, credits: int) -> str:
     return "free, made on this machine" if state.settings.embedded else f"about {credits} credits"
 
@@ -35,7 +41,7 @@ def _speech(made: SpeechMade, state: State) -> CallToolResult:
     notices = fresh_notices(state, made.notices)
     words = f"Word times: {where(state, made.words_entry)}." if made.words_entry else ""
     text = sentences(
-        f"Saved {seconds(made.entry.duration_s)} of speech by {made.voice.name or made.voice.id} to",
+        f"Saved {seconds(made.entry.duration_s)} of speech by {_name(made.voice)} to",
         f"{where(state, made.entry)} ({_cost(state, made.credits)}).",
         words,
         *notices,
@@ -44,7 +50,7 @@ def _speech(made: SpeechMade, state: State) -> CallToolResult:
         **place(state, made.entry),
         duration_s=round(made.entry.duration_s or 0, 3),
         sample_rate=made.entry.sample_rate,
-        voice=made.voice.name,
+        voice=_name(made.voice),
         voice_id=made.voice.id,
         credits=0 if state.settings.embedded else made.credits,
         words_path=where(state, made.words_entry) if made.words_entry else None,
@@ -67,7 +73,7 @@ def _infill(made: InfillMade, state: State) -> CallToolResult:
         **place(state, made.entry),
         duration_s=round(made.entry.duration_s or 0, 3),
         sample_rate=made.entry.sample_rate,
-        voice=made.voice.name,
+        voice=_name(made.voice),
         voice_id=made.voice.id,
         credits=0 if state.settings.embedded else made.credits,
         words_start_s=round(made.start_s, 3),
@@ -84,7 +90,7 @@ def _transcript(made: TranscriptMade, state: State) -> CallToolResult:
         said = f"No speech was recognised in {seconds(made.duration_s)} of audio."
     else:
         rest = "" if made.whole else ", of which this is the beginning"
-        said = f"{made.word_count} words in {seconds(made.duration_s)} of audio{rest}:\n\n{made.text}\n\n"
+        said = f"{made.word_count} word{'s' if made.word_count > 1 else ''} in {seconds(made.duration_s)} of audio{rest}:\n\n{made.text}\n\n"
     saved = f"The whole is in {where(state, made.entry)}." if made.entry else ""
     text = sentences(said, saved, *notices)
     data = results.Transcript(
@@ -102,26 +108,26 @@ def _transcript(made: TranscriptMade, state: State) -> CallToolResult:
 @_render.register
 def _voices(made: FoundVoices, state: State) -> CallToolResult:
     rows = [_row(voice) for voice in made.voices]
-    lines = [f"- {voice.name} ({describe(voice)}): {voice.id}{_about(voice)}" for voice in made.voices]
-    head = f"{len(rows)} voices" if rows else "No voice fits; leave out a filter."
+    lines = [f"- {_name(voice)} ({describe(voice)}): {voice.id}{_about(voice)}" for voice in made.voices]
+    head = f"{len(rows)} voice{'s' if len(rows) > 1 else ''}" if rows else "No voice fits; leave out a filter."
     more = f"\nMore with cursor={made.cursor}" if made.cursor else ""
     return answer("\n".join([head, *lines]) + more, results.Voices(voices=rows, next_cursor=made.cursor), state=state)
 
 
 def _row(voice: Voice) -> results.VoiceRow:
-    about = voice.tagline or voice.description
+    about = shown(voice.tagline or voice.description, 80)
     return results.VoiceRow(
         id=voice.id,
-        name=voice.name,
+        name=_name(voice),
         gender=voice.gender,
         locale=locale_of(voice) or None,
-        about=about[:80] or None,
+        about=about or None,
         mine=voice.is_owner or None,
     )
 
 
 def _about(voice: Voice) -> str:
-    about = (voice.tagline or voice.description)[:80]
+    about = shown(voice.tagline or voice.description, 80)
     return f" – {about}" if about else ""
 
 
@@ -131,9 +137,11 @@ def _new_voice(made: MadeVoice, state: State) -> CallToolResult:
     language = base_of(made.voice.language or "")
     speaks = f" It speaks {NAMES[language]}." if language in NAMES else ""
     text = sentences(
-        f"Made the voice {made.voice.name} with the id {made.voice.id}.{speaks}",
+        f"Made the voice {_name(made.voice)} with the id {made.voice.id}.{speaks}",
         f"Use it with text_to_speech, voice={made.voice.id}.",
         *notices,
     )
-    data = results.NewVoice(voice_id=made.voice.id, name=made.voice.name, language=made.voice.language, notices=notices)
+    data = results.NewVoice(
+        voice_id=made.voice.id, name=_name(made.voice), language=made.voice.language, notices=notices
+    )
     return answer(text, data, state=state)

@@ -32,23 +32,27 @@ BY_STATUS: dict[int, tuple[type[APIError], str]] = {
     503: (ServerError, "Service Unavailable"),
 }
 
-_CODE_HINTS = {
+_CODE_HINTS: dict[str, str | None] = {
     "quota_exceeded": "The account is out of credits: top it up, or unset CARTESIA_API_KEY to use the embedded engine.",
     "plan_upgrade_required": "The account's plan does not include this.",
     "voice_not_found": "Find a voice with list_voices.",
-    "model_not_found": "Leave `model` out to use the default.",
-    "model_sunsetted": "That model is retired; leave `model` out to use the default.",
+    "model_not_found": "Leave out `model` and SONANT_MODEL to use the default.",
+    "model_sunsetted": "That model is retired; leave out `model` and SONANT_MODEL to use the default.",
     "voice_model_mismatch": "This voice needs another model, or this model another voice.",
     "language_not_supported": "Choose another language or model.",
     "file_too_large": "Use a shorter or smaller recording.",
     "unsupported_audio_format": "Convert the recording to wav, mp3 or flac.",
+    "invalid_input": None,  # the embedded engine's, whose message says what to do
     "concurrency_limited": "Too many requests run at once on this account; try again in a moment.",
 }
 _STATUS_HINTS = {
     401: "Check CARTESIA_API_KEY.",
     402: _CODE_HINTS["quota_exceeded"],
-    403: "This key may not do that.",
-    413: _CODE_HINTS["file_too_large"],
+    400: "Change what it names, then try again.",
+    403: "This key may not do that: use another key, or an account whose plan includes it.",
+    404: "Check the id; list_voices shows the voices there are.",
+    413: "Send less at once: a shorter text, or a shorter or smaller recording.",
+    422: "Change what it names, then try again.",
     429: "Try again in a moment.",
 }
 _SERVER_HINT = "Nothing was charged for it; try again in a minute."
@@ -78,9 +82,8 @@ def error_from(status_code: int, body: bytes | dict[str, Any], request_id: str |
     told = str(data.get("message") or data.get("error") or (_plain(body) if isinstance(body, bytes) else "")).strip()
     code = data.get("error_code")
     code = str(code) if code else None
-    hint = (
-        _CODE_HINTS.get(code or "") or _STATUS_HINTS.get(status_code) or (_SERVER_HINT if status_code >= 500 else None)
-    )
+    by_status = _STATUS_HINTS.get(status_code) or (_SERVER_HINT if status_code >= 500 else None)
+    hint = _CODE_HINTS.get(code, by_status) if code else by_status
     said = f": {told[:300].rstrip('.')}." if told else "."
     return kind(
         f"The speech service refused the request ({status_code} {title}){said}"

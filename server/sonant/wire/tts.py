@@ -1,5 +1,6 @@
 """Text to speech: `POST /tts/bytes` and `POST /tts/sse`. Source: contract §2.3, §2.4, §3."""
 
+import base64
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, field_validator
@@ -139,6 +140,17 @@ class Chunk(Event):
     data: str
     """Base64 of raw samples in the encoding the request asked for."""
     done: bool = False
+
+    @field_validator("data")
+    @classmethod
+    def _is_base64(cls, value: str) -> str:
+        base64.b64decode(value, validate=True)
+        return value
+
+    @property
+    def audio_bytes(self) -> bytes:
+        return base64.b64decode(self.data)
+
     step_time: float = 0.0
     """Milliseconds spent on this chunk; most other times on this wire are seconds."""
 

@@ -78,6 +78,7 @@ async def infill(state: State, order: InfillOrder, progress: Progress) -> Infill
         raise InputError("A recording is needed to fit to.", hint="Give `before`, `after`, or both.")
     language = language_of(order.language)
     voice = await resolve(state, order.voice, language)
+    await state.library.prepare()
     api = await state.api()
     through = not order.join and order.audio_format.container in _WIRE_CONTAINERS
     asked = order.audio_format if through else AudioFormat("wav", order.audio_format.sample_rate, "pcm_s16le")

@@ -4,7 +4,6 @@ What fits one request asks for the final container and passes through byte for b
 container the wire lacks asks for raw pcm_s16le and is encoded here once.
 """
 
-import base64
 import json
 import tempfile
 from contextlib import AsyncExitStack
@@ -21,7 +20,7 @@ from sonant.audio.codec import Encoder, check_complete
 from sonant.audio.formats import AudioFormat
 from sonant.audio.pcm import decode_pcm
 from sonant.audio.splice import Joiner
-from sonant.errors import InputError, RemoteWireError
+from sonant.errors import InputError
 from sonant.library.index import Entry
 from sonant.library.outputs import Draft
 from sonant.wire import markup
@@ -120,6 +119,7 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
     """
     order = check(order)
     voice = await resolve(state, order.voice, order.language)
+    await state.library.prepare()
     api = await state.api()
     pieces = splitting.split(order.transcript, order.language or voice.language)
     stem = order.filename or f"{voice.name or 'speech'} {datetime.now():%Y-%m-%d %H.%M.%S}"
@@ -133,8 +133,8 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
                 words: list[Word] = []
             else:
                 notices, words, duration_s = await _assemble(state, api, order, voice, pieces, draft, progress)
-            if order.timestamps and not words:
-                raise RemoteWireError("The speech service sent no word times.", hint="Ask without `timestamps`.")
+            if order.timestamps and not words:  # the sound is paid for: keep it
+                notices = (*notices, "The speech service sent no word times.")
             entry = await state.library.keep(
                 draft, kind="audio", audio_format=order.audio_format, duration_s=duration_s
             )
@@ -257,7 +257,7 @@ async def _take(api: APIClient, request: SpeechRequest, timestamps: bool) -> _Ta
             async with api.speak_with_times(streamed) as events:
                 async for event in events:
                     if isinstance(event, Chunk):
-                        take.audio.write(base64.b64decode(event.data))
+                        take.audio.write(event.audio_bytes)
                     elif isinstance(event, Timestamps):
                         times = event.word_timestamps
                         take.words += map(Word, times.words, times.start, times.end)

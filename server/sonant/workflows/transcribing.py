@@ -15,9 +15,9 @@ from sonant.api_client.client import APIClient, Upload
 from sonant.audio.codec import Encoder, decode_blocks, probe
 from sonant.audio.formats import MIME_TYPES, AudioFormat
 from sonant.audio.pcm import Samples
-from sonant.errors import AudioInputError
 from sonant.library.index import Entry
 from sonant.library.inputs import OpenedFile
+from sonant.library.outputs import Draft
 from sonant.wire import stt
 from sonant.wire.costs import transcription_credits
 from sonant.wire.languages import base_of
@@ -71,7 +71,15 @@ async def transcribe(
         SpeechError: the recording cannot be used, or the service failed.
     """
     spoken = language_of(language)
-    async with state.library.open_audio(reference) as opened:
+    await state.library.prepare()
+    # A file may be needed for what comes back, so that there is a place for it is found out first.
+    extension = "txt" if kind == "text" else kind
+    async with (
+        state.library.open_audio(reference) as opened,
+        state.library.outputs.new_file(
+            f"{opened.name.rpartition('.')[0] or opened.name} transcript", extension
+        ) as draft,
+    ):
         info = await anyio.to_thread.run_sync(probe, opened.file)
         opened.file.seek(0)
         api = await state.api()
@@ -81,7 +89,7 @@ async def transcribe(
             heard = [(0.0, await _ask(api, upload, spoken, kind != "text", info.duration_s))]
         else:
             heard = await _by_parts(state, api, opened, spoken, kind != "text", info.duration_s, progress)
-        return await _made(state, heard, info.duration_s, kind, opened.name, spoken)
+        return await _made(state, heard, info.duration_s, kind, draft, spoken)
 
 
 async def _ask(
@@ -188,7 +196,7 @@ async def _made(
     heard: list[tuple[float, stt.Transcription]],
     duration_s: float,
     kind: TranscriptFormat,
-    name: str,
+    draft: Draft,
     language: str | None,
 ) -> TranscriptMade:
     text = " ".join(part.text.strip() for _, part in heard if part.text.strip())
@@ -200,10 +208,12 @@ async def _made(
     notices = tuple(dict.fromkeys(notice for _, part in heard for notice in part.notices or ()))
     told = next((part.language for _, part in heard if part.language), language)
     if kind in ("srt", "vtt") and text and not words:
-        raise AudioInputError("The speech service sent no word times, so there are no subtitles.", hint="Ask for text.")
+        kind, notices = "text", (*notices, f"The speech service sent no word times, so there is no {kind} file.")
+        draft.extension = "txt"
     entry = None
     if kind != "text" or len(text) > SHOWN_CHARS:
-        entry = await _keep(state, kind, text, words, duration_s, told, name)
+        await draft.write(_content(kind, text, words, duration_s, told).encode())
+        entry = await state.library.keep(draft, kind="transcript", audio_format=None, duration_s=duration_s)
     return TranscriptMade(
         text=text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS].rsplit(" ", 1)[0] + " …",
         whole=len(text) <= SHOWN_CHARS,
@@ -216,27 +226,15 @@ async def _made(
     )
 
 
-async def _keep(
-    state: State,
-    kind: TranscriptFormat,
-    text: str,
-    words: list[stt.TranscribedWord],
-    duration_s: float,
-    language: str | None,
-    name: str,
-) -> Entry:
+def _content(
+    kind: TranscriptFormat, text: str, words: list[stt.TranscribedWord], duration_s: float, language: str | None
+) -> str:
     if kind == "srt":
-        content = subtitles.srt(words)
-    elif kind == "vtt":
-        content = subtitles.vtt(words)
-    elif kind == "json":
-        listed = [{"word": w.word, "start_s": round(w.start, 3), "end_s": round(w.end, 3)} for w in words]
-        fields = {"text": text, "language": language, "duration_s": round(duration_s, 3), "words": listed}
-        content = json.dumps(fields, ensure_ascii=False, indent=1)
-    else:
-        content = text + "\n"
-    stem = name.rsplit(".", 1)[0] if "." in name else name
-    extension = "txt" if kind == "text" else kind
-    async with state.library.outputs.new_file(f"{stem} transcript", extension) as draft:
-        await draft.write(content.encode())
-        return await state.library.keep(draft, kind="transcript", audio_format=None, duration_s=duration_s)
+        return subtitles.srt(words)
+    if kind == "vtt":
+        return subtitles.vtt(words)
+    if kind == "text":
+        return text + "\n"
+    listed = [{"word": w.word, "start_s": round(w.start, 3), "end_s": round(w.end, 3)} for w in words]
+    fields = {"text": text, "language": language, "duration_s": round(duration_s, 3), "words": listed}
+    return json.dumps(fields, ensure_ascii=False, indent=1)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sonant.errors import InputError, NotFoundError, UnknownVoiceError
+from sonant.library.names import shown
 from sonant.wire.languages import NAMES, base_of, main_locale, normalise
 from sonant.wire.voices import PUBLIC_VOICES, Accent, CloneFields, LocalizeRequest, Voice, VoiceMetadata, VoicePage
 from sonant.workflows.clips import as_clip
@@ -17,6 +18,8 @@ _REMEMBERED_S = 600
 """How long a looked-up voice is believed; a voice deleted meanwhile is found out by the API's 404."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+NAME_CHARS = 200
+"""A name is one printable line; it is told again wherever the voice is."""
 _PAGE = 100
 _MOST_PAGES = 20
 _FIND = "Find one with list_voices."
@@ -220,13 +223,14 @@ async def clone(
     Raises:
         InputError: the name is empty, or the clip is not usable.
     """
-    if not name.strip():
+    title = shown(name, NAME_CHARS)
+    if not title:
         raise InputError("A voice needs a name.", hint="Give `name`.")
     spoken = language_of(language) or "en"
     async with state.library.open_audio(reference) as opened, as_clip(opened) as (upload, notes):
         api = await state.api()
         progress.report(0, 1, "sending the clip")
-        fields = CloneFields(name=name.strip(), language=base_of(spoken), description=description)
+        fields = CloneFields(name=title, language=base_of(spoken), description=shown(description or "", 500) or None)
         made = await api.clone_voice(fields, upload)
     return MadeVoice(made, (*notes, *(made.notices or ())))
 
@@ -243,7 +247,7 @@ async def localize(state: State, voice: str, language: str | None, accent: str |
     source = await resolve(state, voice)
     api = await state.api()
     target = _choose_accent(await api.list_accents(), spoken, accent)
-    title = (name or "").strip() or f"{source.name} ({target.name})"
+    title = shown(name or "", NAME_CHARS) or f"{source.name} ({target.name})"
     with noticing_deletion(state, source):
         made = await api.localize_voice(LocalizeRequest(voice_id=source.id, name=title, accent=target.id))
     return MadeVoice(made, tuple(made.notices or ()))
