@@ -2,7 +2,8 @@
 
 SpeechError                    text for a reader, optional hint (the next step), retryable
 ├─ SettingsError               which variable, what was expected; `serve` still starts and says it
-├─ InputError                  the caller can fix it: AudioInputError, PathNotAllowedError, UnknownVoiceError
+├─ InputError                  the caller can fix it: PathNotAllowedError, UnknownVoiceError
+│    AudioInputError           of no use to us: silent, too short, damaged; AudioFormatError: cannot be decoded at all
 ├─ OutputError                 the result cannot be kept: disk full, folder not writable
 ├─ APIError                    the far end said no: status_code, error_code, title, request_id
 │    AuthenticationError  QuotaExceededError  NotFoundError  InvalidRequestError
@@ -41,6 +42,10 @@ class InputError(SpeechError):
 
 class AudioInputError(InputError):
     """What was given is not audio we can use."""
+
+
+class AudioFormatError(AudioInputError):
+    """Not audio, or in a form that cannot be decoded here; another format would do."""
 
 
 class PathNotAllowedError(InputError):

@@ -4,6 +4,7 @@ import io
 import json
 
 import httpx
+import numpy as np
 import pytest
 from cartesia import APIStatusError, BadRequestError
 
@@ -11,6 +12,7 @@ from engine_fixture import KATIE, RAW, WAV, Engine, speech
 from sonant.audio.codec import Encoder, check_complete, read_clip
 from sonant.audio.formats import AudioFormat
 from sonant.engine.voice_store import VoiceStore
+from sonant.wire.errors import error_from
 from sonant.wire.notices import NOTICE_HEADER, from_headers
 
 TEXT = "The boy was there when the sun rose. A rod is used to catch pink salmon."
@@ -154,7 +156,7 @@ NOISE = bytes(range(256)) * 40
     ("path", "fields", "file", "status_code", "error_code", "phrase"),
     [
         ("/stt", STT, NOISE, 400, "unsupported_audio_format", "not audio"),
-        ("/stt", STT, b"", 400, "unsupported_audio_format", "empty"),
+        ("/stt", STT, b"", 400, "invalid_input", "empty"),
         ("/stt", STT, None, 400, None, "missing"),
         ("/stt", {}, NOISE, 400, None, "model"),
         ("/stt", {"model": "ink-2"}, NOISE, 400, "model_not_supported", "live"),
@@ -192,6 +194,34 @@ def test_forms_that_cannot_be_met_are_refused_by_name(
         answer = http.post(path, data=fields, files=files)
     assert (answer.status_code, answer.json()["error_code"]) == (status_code, error_code), answer.text
     assert phrase in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "reason"),
+    [(3, 0.0, "The clip is silent."), (3, 0.1, "There is no voice in the clip"), (0.5, 0.1, "shorter than one second")],
+)
+def test_a_clip_of_no_use_is_told_without_talk_of_its_format(
+    engine: Engine, seconds: float, level: float, reason: str
+) -> None:
+    """It is audio, so converting it would not help: what a reader gets is the engine's own advice and no other."""
+    body = io.BytesIO()
+    with Encoder(body, AudioFormat("wav", 16000, "pcm_s16le")) as encoder:
+        encoder.write(np.random.default_rng(0).normal(0, level, int(seconds * 16000)).astype(np.float32))
+    with engine.http() as http:
+        answer = http.post("/voices/clone", data=CLONE, files={"clip": ("me.wav", body.getvalue())})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_input")
+    told = str(error_from(answer.status_code, answer.content))
+    assert reason in told
+    assert told.endswith("Use a clip with at least three seconds, better ten, of one person speaking.")
+    assert "onvert" not in told
+
+
+def test_what_cannot_be_decoded_is_to_be_converted(engine: Engine) -> None:
+    """One advice, not two."""
+    with engine.http() as http:
+        answer = http.post("/voices/clone", data=CLONE, files={"clip": ("me.wav", NOISE)})
+    told = str(error_from(answer.status_code, answer.content))
+    assert told.endswith("The file is not audio, going by what is in it. Convert the recording to wav, mp3 or flac.")
 
 
 def test_a_clip_above_16_mb_is_413(engine: Engine) -> None:

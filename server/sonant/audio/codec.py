@@ -12,7 +12,7 @@ from sonant.audio.encoder import Encoder
 from sonant.audio.pcm import Samples
 from sonant.audio.resample import StreamResampler
 from sonant.audio.sniff import sniff
-from sonant.errors import AudioInputError
+from sonant.errors import AudioFormatError, AudioInputError
 
 if TYPE_CHECKING:
     import av
@@ -60,7 +60,8 @@ def probe(file: BinaryIO) -> AudioInfo:
         file: seekable; read from its start, left anywhere, not closed.
 
     Raises:
-        AudioInputError: not audio, a video without sound, or nothing in it.
+        AudioFormatError: not audio, or not to be decoded.
+        AudioInputError: a video without sound, or nothing in it.
     """
     extension = _extension(file)
     if sound := _open_soundfile(file, extension):
@@ -85,7 +86,8 @@ def decode_blocks(file: BinaryIO, *, sample_rate: int, block_s: float = 1.0) -> 
         float32, mono (channels mixed down), shape (frames,).
 
     Raises:
-        AudioInputError: not audio, no sound in it, or damaged on the way.
+        AudioFormatError: not audio, or not to be decoded.
+        AudioInputError: no sound in it, or damaged on the way.
     """
     extension = _extension(file)
     heard = False
@@ -124,7 +126,7 @@ def _extension(file: BinaryIO) -> str:
         raise AudioInputError("The file is empty.")
     extension = sniff(head)
     if extension is None:
-        raise AudioInputError("The file is not audio, going by what is in it.", hint=_FORMATS_HINT)
+        raise AudioFormatError("The file is not audio, going by what is in it.", hint=_FORMATS_HINT)
     return extension
 
 
@@ -204,7 +206,7 @@ def _open_av(file: BinaryIO, extension: str) -> "av.container.InputContainer":
     try:
         container = av.open(file, mode="r", format=_DEMUXERS.get(extension, extension))
     except (av.FFmpegError, ValueError):
-        raise AudioInputError(
+        raise AudioFormatError(
             f"The file begins like {extension} but cannot be read: it is damaged or cut short.", hint=_FORMATS_HINT
         ) from None
     if not container.streams.audio:

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from sonant.errors import (
     APIError,
-    AudioInputError,
+    AudioFormatError,
     EngineError,
     EngineUnavailableError,
     SpeechError,
@@ -55,8 +55,8 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(400, _first_fault(error))
         case UnknownVoiceError():
             return Refusal(404, str(error), "voice_not_found")
-        case AudioInputError():
-            return Refusal(400, str(error), "unsupported_audio_format")
+        case AudioFormatError():  # the code alone says what to do: convert it
+            return Refusal(400, error.message, "unsupported_audio_format")
         case UnsupportedOfflineError():
             return Refusal(400, str(error), "unsupported_offline")
         case EngineUnavailableError():

@@ -87,7 +87,7 @@ class Form:
         if not isinstance(value, UploadFile):
             raise refuse(400, f"`{name}` must be a file, not text.")
         if not value.size:
-            raise refuse(400, f"The file in `{name}` is empty.", "unsupported_audio_format")
+            raise refuse(400, f"The file in `{name}` is empty: there is no recording in it.", "invalid_input")
         if value.size > max_bytes:
             raise _too_large(f"The file in `{name}`", max_bytes)
         return value.file
