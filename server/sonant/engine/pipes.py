@@ -20,6 +20,8 @@ from sonant.errors import EngineError, EngineUnavailableError
 Message = dict[str, Any]
 
 _HEAD = struct.Struct("<II")
+_EXIT_LIMIT_S = 1.0
+"""Between the pipes closing and the exit lies less than a millisecond."""
 
 
 class WorkerDiedError(EngineError):
@@ -57,6 +59,7 @@ class PipeProcess:
         self._process = process
         self._stdin = process.stdin
         self._stdout = BufferedByteReceiveStream(process.stdout)
+        self._has_ended = False
 
     @classmethod
     async def start(cls, command: Sequence[str], environment: Mapping[str, str], *, ready_within_s: float) -> Self:
@@ -90,12 +93,18 @@ class PipeProcess:
         try:
             await self._stdin.send(pack(message, payload))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            self._has_ended = True
             raise WorkerDiedError("A worker of the offline engine has ended.") from None
         return await self._receive(within_s)
 
     async def stop(self) -> None:
         """End it at once and wait until it is gone."""
         with anyio.CancelScope(shield=True):
+            if self._has_ended:
+                # To kill it now would first ask the system how it ended, before asyncio does, which then warns that
+                # somebody has taken away the answer.
+                with anyio.move_on_after(_EXIT_LIMIT_S):
+                    await self._process.wait()
             if self._process.returncode is None:
                 self._process.kill()
             await self._process.aclose()
@@ -107,6 +116,7 @@ class PipeProcess:
                 body = await self._stdout.receive_exactly(json_bytes)
                 payload = await self._stdout.receive_exactly(payload_bytes) if payload_bytes else b""
         except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
+            self._has_ended = True
             raise WorkerDiedError("A worker of the offline engine ended in the middle of its work.") from None
         except TimeoutError:
             raise WorkerDiedError("A worker of the offline engine hung.") from None
