@@ -232,7 +232,7 @@ async def test_a_private_folder_and_its_files_stay_private(tmp_path: Path) -> No
 
 
 async def test_stale_parts_go_and_active_ones_stay(tmp_path: Path) -> None:
-    """An hour old and held by nobody: only then is a part swept."""
+    """Left alone and held by nobody: only then is a part swept."""
     folder = OutputFolder(tmp_path)
     long_ago = time.time() - STALE_AFTER_S - 60
     stale, fresh, other = (tmp_path / name for name in (".sonant-aa.part", ".sonant-bb.part", "mine.part"))
