@@ -184,6 +184,15 @@ def test_a_webm_cut_short_gives_what_is_there(make: Callable[[str], Path]) -> No
     assert 0.3 * SECONDS < len(samples) / 16000 < 0.7 * SECONDS
 
 
+@pytest.mark.parametrize("keep", [5000 / 32_000, 0.6, 1.0])
+def test_an_mp3_cut_short_is_as_long_as_what_is_left(keep: float) -> None:
+    """Its index frame still tells of the whole; a player, a bill and a transcript's times go by what can be heard."""
+    body = b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + _body(PRESETS["mp3"])
+    body = body[: int(len(body) * keep)]
+    heard_s = sum(map(len, decode_blocks(io.BytesIO(body), sample_rate=44100))) / 44100
+    assert probe(io.BytesIO(body)).duration_s == pytest.approx(heard_s, abs=0.06)
+
+
 def test_a_recording_with_an_open_length_still_has_a_duration(tmp_path: Path) -> None:
     """A browser's webm says no length in its head; it is counted."""
     live = tmp_path / "live.webm"

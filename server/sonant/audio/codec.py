@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from sonant.audio.completeness import check_complete
+from sonant.audio.completeness import check_complete, mp3_share
 from sonant.audio.encoder import Encoder
 from sonant.audio.pcm import Samples
 from sonant.audio.resample import StreamResampler
@@ -51,6 +51,7 @@ class AudioInfo:
     """Hz."""
     channels: int
     duration_s: float
+    """Of what is there, where it was cut."""
 
 
 def probe(file: BinaryIO) -> AudioInfo:
@@ -66,7 +67,10 @@ def probe(file: BinaryIO) -> AudioInfo:
     extension = _extension(file)
     if sound := _open_soundfile(file, extension):
         with sound:
-            info = AudioInfo(extension, sound.samplerate, sound.channels, sound.frames / sound.samplerate)
+            duration_s = sound.frames / sound.samplerate
+            info = AudioInfo(extension, sound.samplerate, sound.channels, duration_s)
+        if extension == "mp3":  # libsndfile believes its index frame, also of a download that broke off
+            info = replace(info, duration_s=duration_s * mp3_share(file))
     else:
         info = _probe_av(file, extension)
     if info.duration_s <= 0:

@@ -4,6 +4,7 @@ A streamed answer has no in-band error form (contract §3.1): a failure after th
 is cut, empty, or a page of text.
 """
 
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from sonant.audio.formats import AudioFormat
@@ -12,6 +13,8 @@ from sonant.audio.wav import read_wav_layout
 from sonant.errors import RemoteWireError
 
 _READ_BYTES = 1 << 20
+_LONGEST_FRAME = 2881
+"""Bytes, of an mp3: 160 kbit/s at 8 kHz, padded."""
 _CONFUSABLE = ("mp3", "aac")
 """Kinds whose magic is so short that headerless samples can begin with it by chance."""
 
@@ -46,6 +49,25 @@ def check_complete(file: BinaryIO, audio_format: AudioFormat) -> float:
     if kind != audio_format.container:
         raise _other_container(kind or "no audio we know", audio_format.container)
     return {"wav": _check_wav, "mp3": _check_mp3, "flac": _check_flac, "ogg": _check_ogg}[kind](file, size)
+
+
+def mp3_share(file: BinaryIO) -> float:
+    """How much of what an mp3's index frame announces is there, going by its bytes: 1.0 unless it was cut.
+
+    Exact to a frame or two at a constant bit rate, else to a few percent. A millisecond at most, whatever the length.
+
+    Args:
+        file: seekable; left anywhere.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.seek(id3_bytes(file.read(10)))
+    head = file.read(_LONGEST_FRAME)
+    frame = mp3_frame(head[:4])
+    index = _index_frame(head[: frame[0]]) if frame else None
+    if frame is None or index is None or index.size <= frame[0]:
+        return 1.0
+    return min(1.0, max(0.0, (size - start - frame[0]) / (index.size - frame[0])))
 
 
 def _cut_short() -> RemoteWireError:
@@ -92,8 +114,7 @@ def _check_mp3(file: BinaryIO, size: int) -> float:
     start = id3_bytes(file.read(10))
     end = _without_id3v1(file, size)
     frames = samples_per_frame = sample_rate = 0
-    announced: int | None = None
-    delay = 0
+    index: _IndexFrame | None = None
     window, window_start = b"", start
     position = start
     while position < end:
@@ -109,14 +130,15 @@ def _check_mp3(file: BinaryIO, size: int) -> float:
         length, samples_per_frame, sample_rate = frame
         if position + length > end:
             raise _cut_short()
-        if not frames and announced is None:
-            announced, delay = _index_frame(window[:length])
-            frames -= announced is not None  # the index frame itself is no sound
+        if not frames and index is None:
+            index = _index_frame(window[:length])
+            frames -= index is not None  # the index frame itself is no sound
         frames += 1
         position += length
+    announced, gap = (index.frames, index.gap) if index else (0, 0)
     if frames < (announced or 1):
         raise _cut_short() if announced else RemoteWireError("The answer holds no audio.", hint="Try again.")
-    return max(1, frames * samples_per_frame - delay) / sample_rate
+    return max(1, frames * samples_per_frame - gap) / sample_rate
 
 
 def _without_id3v1(file: BinaryIO, size: int) -> int:
@@ -124,19 +146,29 @@ def _without_id3v1(file: BinaryIO, size: int) -> int:
     return size - 128 if file.read(3) == b"TAG" and size > 128 else size
 
 
-def _index_frame(frame: bytes) -> tuple[int | None, int]:
-    """(frames announced, samples of encoder delay and padding) of a Xing/Info frame; (None, 0) of any other.
+@dataclass(frozen=True)
+class _IndexFrame:
+    """What the Xing/Info frame at the head of an mp3 announces; 0 where its writer never came back to fill it in."""
 
-    0 frames announced means that the writer never came back to fill it in.
-    """
+    frames: int
+    size: int
+    """Bytes of all frames, this one included."""
+    gap: int
+    """Samples of encoder delay and padding."""
+
+
+def _index_frame(frame: bytes) -> _IndexFrame | None:
+    """None: it is a frame of sound."""
     at = max(frame.find(b"Xing", 0, 64), frame.find(b"Info", 0, 64))
     if at < 0:
-        return None, 0
+        return None
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
-    announced = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
+    frames = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
+    size_at = at + 8 + 4 * bool(flags & 1)
+    size = int.from_bytes(frame[size_at : size_at + 4], "big") if flags & 2 else 0
     lame = at + 8 + 4 * bool(flags & 1) + 4 * bool(flags & 2) + 100 * bool(flags & 4) + 4 * bool(flags & 8)
     gaps = int.from_bytes(frame[lame + 21 : lame + 24], "big")  # 12 bits of delay, 12 of padding
-    return announced, (gaps >> 12) + (gaps & 0xFFF) if frame[lame : lame + 4].isalnum() else 0
+    return _IndexFrame(frames, size, (gaps >> 12) + (gaps & 0xFFF) if frame[lame : lame + 4].isalnum() else 0)
 
 
 def _check_flac(file: BinaryIO, size: int) -> float:
