@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sonant.errors import InputError, NotFoundError, UnknownVoiceError
+from sonant.errors import InputError, NotFoundError, RemoteWireError, ServerError, UnknownVoiceError
 from sonant.library.names import shown
 from sonant.wire.languages import NAMES, base_of, main_locale, normalise
 from sonant.wire.voices import PUBLIC_VOICES, Accent, CloneFields, LocalizeRequest, Voice, VoiceMetadata, VoicePage
@@ -80,6 +80,18 @@ def noticing_deletion(state: State, voice: Voice) -> Iterator[None]:
         for key in [key for key, (_, known) in state.voices.items() if known.id == voice.id]:
             del state.voices[key]
         raise UnknownVoiceError(f"The voice {voice.name or voice.id} no longer exists.", hint=_FIND) from None
+
+
+@contextmanager
+def may_be_made() -> Iterator[None]:
+    """Around what makes a voice: after a failure at the far end nobody knows whether it was made, so look first."""
+    try:
+        yield
+    except (ServerError, RemoteWireError) as failure:
+        failure.hint = (
+            "The voice may have been made all the same: look with list_voices, mine=true, before another try."
+        )
+        raise
 
 
 async def _default(state: State, language: str | None) -> Voice:
@@ -231,7 +243,8 @@ async def clone(
         api = await state.api()
         progress.report(0, 1, "sending the clip")
         fields = CloneFields(name=title, language=base_of(spoken), description=shown(description or "", 500) or None)
-        made = await api.clone_voice(fields, upload)
+        with may_be_made():
+            made = await api.clone_voice(fields, upload)
     return MadeVoice(made, (*notes, *(made.notices or ())))
 
 
@@ -248,7 +261,7 @@ async def localize(state: State, voice: str, language: str | None, accent: str |
     api = await state.api()
     target = _choose_accent(await api.list_accents(), spoken, accent)
     title = shown(name or "", NAME_CHARS) or f"{source.name} ({target.name})"
-    with noticing_deletion(state, source):
+    with noticing_deletion(state, source), may_be_made():
         made = await api.localize_voice(LocalizeRequest(voice_id=source.id, name=title, accent=target.id))
     return MadeVoice(made, tuple(made.notices or ()))
 
