@@ -220,6 +220,9 @@ def test_notices_confess():
         True
     ] * 4
     assert notices(Utterance("Hello.", CLEAR, "en")) == ()
+    (said,) = notices(Utterance("שלום עולם", CLEAR, "en"))
+    assert "Hebrew" in said
+    assert "language=he" in said
 
 
 async def test_a_killed_worker_is_replaced(synthesiser):

@@ -8,6 +8,7 @@ from sonant.engine.emotions import EMOTIONS, prosody_of
 from sonant.engine.languages import LANGUAGES, check_script, speakable
 from sonant.engine.markup import Inline, Manner
 from sonant.engine.pronounce import to_names
+from sonant.engine.scripts import foreign_script_notice
 from sonant.engine.text import LONGEST_SENTENCE, Script, Sentence, Silence, is_speakable, read_script, speakable_form
 from sonant.errors import InputError, UnsupportedOfflineError
 
@@ -109,6 +110,52 @@ def test_every_wire_language_has_rules():
     with pytest.raises(UnsupportedOfflineError, match="kana"):
         check_script(speakable("ja"), "漢字")
     check_script(speakable("zh"), "漢字")
+
+
+FOREIGN = {
+    "ru": "Привет мир", "el": "Γεια σου κόσμε", "he": "שלום עולם", "ar": "مرحبا", "zh": "你好世界", "ja": "漢字かな交じり文",
+    "ko": "안녕하세요 세계", "hi": "नमस्ते दुनिया", "bn": "ওহে বিশ্ব", "pa": "ਸਤ ਸ੍ਰੀ ਅਕਾਲ", "gu": "હેલો વિશ્વ",
+    "or": "ନମସ୍କାର", "ta": "வணக்கம் உலகம்", "te": "హలో ప్రపంచం", "kn": "ಹಲೋ ಪ್ರಪಂಚ", "ml": "ഹലോ ലോകം", "th": "สวัสดี",
+    "ka": "გამარჯობა",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", FOREIGN)
+def test_letters_the_language_does_not_know_are_told(code):
+    """With the language to give; in that language, and where they are few, nothing is said."""
+    notice = foreign_script_notice(speakable("en-GB"), FOREIGN[code])
+    assert notice is not None
+    assert "English rules" in notice
+    assert f"language={code}" in notice
+    assert foreign_script_notice(speakable(code), "".join(c for c in FOREIGN[code] if c not in "漢字交文")) is None
+    assert (
+        foreign_script_notice(speakable("en"), f"This is how one says hello in another language: {FOREIGN[code]}")
+        is None
+    )
+
+
+def test_only_japanese_spells_latin_letters():
+    """All the others read English words among their own."""
+    said = {code for code in LANGUAGES if foreign_script_notice(speakable(code), "Good morning, world")}
+    assert said == {"ja", "ja-JP"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ('Fast <speed ratio="abc"/> now', "speed"), ('<break time="-5s"/> now', "break"), ("<SPEED>now</SPEED>", "speed"),
+        ("<spell>now", "spell"), ('<volume ratio="1"/>a</volume>', "volume"), ("<emotion>sad", "emotion"),
+    ],
+)  # fmt: skip
+def test_a_tag_that_is_read_aloud_is_told(text, tag):
+    """Once, by its name."""
+    assert read_script(text, "en").notices == (f"A <{tag}> tag was not understood and was read as text.",)
+
+
+def test_well_formed_and_foreign_tags_need_no_notice():
+    """What was obeyed, and what never was a tag of ours."""
+    text = '<b>a</b> <speedy> < break <spell>x</spell> <break time="1s"/> <speed ratio="1"/> a < b'
+    assert read_script(text, "en").notices == ()
 
 
 def test_every_emotion_of_the_wire_has_a_prosody():

@@ -53,6 +53,9 @@ class Marked:
 _SPELLED_AT_ONCE = 200
 """Characters. Each takes half a second to say, and a sentence has to stay short."""
 
+_LIKE_A_TAG = re.compile(r"</?(speed|volume|emotion|break|spell)\b", re.IGNORECASE)
+"""What is left of these in the text was meant as a mark, and is none."""
+
 _ONLY_IPA = re.compile(r"(?:\s*<<[^<>\n]{1,200}>>)+\s*")
 
 
@@ -63,6 +66,8 @@ def read_marks(transcript: str, manner: Manner, pronunciations: Mapping[str, str
     replacements = _replacements(pronunciations)
     for part in parse(transcript):
         if isinstance(part, str):
+            for found in _LIKE_A_TAG.finditer(part):
+                notices[f"A <{found[1].lower()}> tag was not understood and was read as text."] = None
             spans += _text_spans(part, manner, replacements)
             continue
         match part.name:

@@ -17,6 +17,7 @@ from sonant.engine.espeak import SAMPLE_RATE, EspeakPool, Speech
 from sonant.engine.languages import Language, check_script, speakable
 from sonant.engine.markup import Inline, Manner
 from sonant.engine.pronounce import Pronouncer
+from sonant.engine.scripts import foreign_script_notice
 from sonant.engine.shaping import (
     SPEECH_LEVEL_DBFS,
     StreamFilter,
@@ -102,7 +103,8 @@ def read_utterance(utterance: Utterance) -> tuple[Language, Script]:
 def notices(utterance: Utterance) -> tuple[str, ...]:
     """What an answer must confess, as plain sentences; raises as read_utterance does. Pure, a few ms per 100 kB."""
     language, script = read_utterance(utterance)
-    return (*((language.note,) if language.note else ()), *script.notices)
+    said = (language.note, foreign_script_notice(language, script.plain), *script.notices)
+    return tuple(notice for notice in said if notice)
 
 
 class Synthesiser:
