@@ -18,7 +18,7 @@ import pytest
 from sonant.engine.cloning import APPROXIMATE, check, fit_timbre, judge
 from sonant.engine.fitting import FitResult
 from sonant.engine.infilling import infill
-from sonant.engine.profile import closeness, measure
+from sonant.engine.profile import PROFILE_RATE, closeness, measure, track_pitch
 from sonant.engine.shaping import speech_level_dbfs
 from sonant.engine.synthesis import SAMPLE_RATE, Synthesiser, Utterance
 from sonant.engine.timbre import Timbre
@@ -158,6 +158,15 @@ async def test_infill_with_too_little_to_go_by_uses_the_given_voice(synthesiser)
     assert measure(middle.samples, SAMPLE_RATE).f0_hz == pytest.approx(STRANGER.median_hz, rel=0.2)
     with pytest.raises(InputError, match="clip before"):
         await infill(synthesiser, Utterance("Yes.", STRANGER, "en"), None, None, SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("pitch_hz", [51.0, 110.0, 480.0])
+def test_the_pitch_of_low_and_high_voices_is_found(pitch_hz):
+    """Down to the lowest, whose period must fit into the transform behind the window."""
+    phase = np.arange(PROFILE_RATE) * pitch_hz / PROFILE_RATE
+    sawtooth = (0.4 * (phase % 1) - 0.2).astype(np.float32)
+    f0_hz = track_pitch(sawtooth, 50, 560).f0_hz
+    assert np.median(f0_hz[10:-10]) == pytest.approx(pitch_hz, rel=0.01)
 
 
 def test_bending_pitch_keeps_the_length():

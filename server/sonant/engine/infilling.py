@@ -18,6 +18,8 @@ from sonant.errors import AudioInputError, InputError
 
 _SIDE_S = 15.0
 """Of each side, next to the gap."""
+_EDGE_S = 5.0
+"""Of a neighbour, in which those are looked for:"""
 _EDGE_FRAMES = 25
 """Voiced 10 ms frames of a neighbour that the pitch is bent towards."""
 _LEAST_BEND, _MOST_BEND = 0.7, 1.4
@@ -91,7 +93,8 @@ def _bent(middle: Samples, before: Samples, after: Samples) -> Samples:
     voiced = f0_hz[f0_hz > 0]
     if len(voiced) <= 20:
         return middle
-    ends = [_edge_ratio(_f0(before)[::-1], voiced[:12]), _edge_ratio(_f0(after), voiced[-12:])]
+    edge = int(_EDGE_S * SAMPLE_RATE)
+    ends = [_edge_ratio(_f0(before[-edge:])[::-1], voiced[:12]), _edge_ratio(_f0(after[:edge]), voiced[-12:])]
     thirds = len(f0_hz) * np.arange(4) / 3
     bends: Sequence[float] = (0.7 * ends[0], 0.25 * ends[0], 0.25 * ends[1], 0.7 * ends[1])
     return bend_pitch(middle, SAMPLE_RATE, f0_hz, np.exp(np.interp(np.arange(len(f0_hz)), thirds, bends)))

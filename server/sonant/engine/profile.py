@@ -21,7 +21,9 @@ _HOP = 160
 _FFT = 512
 _WINDOW = 400
 _PITCH_WINDOW = 720
-_PITCH_FFT = 2048
+_LOWEST_HZ = 50.0
+_PITCH_FFT = 1080
+"""A fast length, and no shorter than the window and the longest period together: 720 + 16000 / 50."""
 _CANDIDATES = 6
 _UNVOICED_COST = 0.55
 _VOICING_CHANGE_COST = 0.3
@@ -135,7 +137,7 @@ def track_pitch_of_speaker(samples: Samples, spectrum: Spectrum) -> Pitch:
     if sure.sum() <= 8:
         return wide
     median_hz = float(np.median(wide.f0_hz[:frames][sure]))
-    pitch = track_pitch(samples, max(50.0, median_hz / 2), min(560.0, median_hz * 2))
+    pitch = track_pitch(samples, max(_LOWEST_HZ, median_hz / 2), min(560.0, median_hz * 2))
     pitch.f0_hz[:frames][~spectrum.is_speech[:frames]] = 0
     return pitch
 
