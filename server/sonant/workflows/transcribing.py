@@ -17,7 +17,6 @@ from sonant.audio.formats import MIME_TYPES, AudioFormat
 from sonant.audio.pcm import Samples
 from sonant.library.index import Entry
 from sonant.library.inputs import OpenedFile
-from sonant.library.outputs import Draft
 from sonant.wire import stt
 from sonant.wire.costs import transcription_credits
 from sonant.wire.languages import base_of
@@ -72,14 +71,9 @@ async def transcribe(
     """
     spoken = language_of(language)
     await state.library.prepare()
-    # A file may be needed for what comes back, so that there is a place for it is found out first.
-    extension = "txt" if kind == "text" else kind
-    async with (
-        state.library.open_audio(reference) as opened,
-        state.library.outputs.new_file(
-            f"{opened.name.rpartition('.')[0] or opened.name} transcript", extension
-        ) as draft,
-    ):
+    async with state.library.outputs.new_file("transcript", "part"):
+        pass  # a file may be needed for what comes back: that there is a place for it is found out first
+    async with state.library.open_audio(reference) as opened:
         info = await anyio.to_thread.run_sync(probe, opened.file)
         opened.file.seek(0)
         api = await state.api()
@@ -89,7 +83,7 @@ async def transcribe(
             heard = [(0.0, await _ask(api, upload, spoken, kind != "text", info.duration_s))]
         else:
             heard = await _by_parts(state, api, opened, spoken, kind != "text", info.duration_s, progress)
-        return await _made(state, heard, info.duration_s, kind, draft, spoken)
+        return await _made(state, heard, info.duration_s, kind, opened.name, spoken)
 
 
 async def _ask(
@@ -196,7 +190,7 @@ async def _made(
     heard: list[tuple[float, stt.Transcription]],
     duration_s: float,
     kind: TranscriptFormat,
-    draft: Draft,
+    name: str,
     language: str | None,
 ) -> TranscriptMade:
     text = " ".join(part.text.strip() for _, part in heard if part.text.strip())
@@ -209,11 +203,12 @@ async def _made(
     told = next((part.language for _, part in heard if part.language), language)
     if kind in ("srt", "vtt") and text and not words:
         kind, notices = "text", (*notices, f"The speech service sent no word times, so there is no {kind} file.")
-        draft.extension = "txt"
     entry = None
     if kind != "text" or len(text) > SHOWN_CHARS:
-        await draft.write(_content(kind, text, words, duration_s, told).encode())
-        entry = await state.library.keep(draft, kind="transcript", audio_format=None, duration_s=duration_s)
+        stem = f"{name.rpartition('.')[0] or name} transcript"
+        async with state.library.outputs.new_file(stem, "txt" if kind == "text" else kind) as draft:
+            await draft.write(_content(kind, text, words, duration_s, told).encode())
+            entry = await state.library.keep(draft, kind="transcript", duration_s=duration_s)
     return TranscriptMade(
         text=text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS].rsplit(" ", 1)[0] + " …",
         whole=len(text) <= SHOWN_CHARS,
