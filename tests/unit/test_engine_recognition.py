@@ -305,6 +305,19 @@ def test_speech_without_a_pause_is_cut_so_that_memory_ends(said):
     assert starts[-1] > 4
 
 
+def test_a_long_stretch_after_short_ones_is_read(said):
+    """The first stretches are read whole and later ones in pieces; no order of lengths may harm the decoder."""
+    from pocketsphinx import Decoder
+
+    spoken = said[0][np.abs(said[0]) > 1e-3]
+    pause = np.zeros(RATE, np.float32)
+    recording = np.concatenate([spoken[: 2 * RATE], pause, spoken[: 5 * RATE], pause, np.tile(spoken, 3)[: 14 * RATE]])
+    listener = sphinx_worker.Listener(Decoder(samprate=RATE, loglevel="FATAL"))
+    stretches = listener.feed(Preparation().run(recording)) + listener.finish()
+    assert max(stretch["length_s"] for stretch in stretches) > 10
+    assert stretches[-1]["words"][-1][2] > 18
+
+
 def test_only_sound_with_digital_silence_gets_noise():
     """People's recordings are left as they are; gated ones are never silent."""
     room = np.random.default_rng(0).normal(0, 0.13, RATE).astype(np.float32)

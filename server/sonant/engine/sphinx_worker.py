@@ -27,6 +27,7 @@ _FRAMES_PER_S = 100
 """The decoder's clock."""
 _WARM_UP_S = 6.0
 """Seconds of speech after which the mean spectrum is settled."""
+_PIECE_BYTES = SAMPLE_RATE // 10 * 2
 LONG_S, LONGEST_S = 20.0, 30.0
 """Seconds of speech without a pause: from the first on any gap will do, at the second it is cut. Bounds memory."""
 
@@ -80,18 +81,24 @@ class Listener:
         is_long = self._length_s >= self._long_s and not self._gaps.is_speech(speech)
         return self._close() if is_last or is_long or self._length_s >= self._longest_s else []
 
-    def _read(self, *, no_search: bool = False, full_utt: bool = False) -> None:
+    def _read(self, *, whole: bool) -> None:
         self._decoder.start_utt()
-        self._decoder.process_raw(bytes(self._stretch), no_search=no_search, full_utt=full_utt)
+        if whole:
+            self._decoder.process_raw(bytes(self._stretch), full_utt=True)
+        else:
+            for start in range(0, len(self._stretch), _PIECE_BYTES):
+                self._decoder.process_raw(bytes(self._stretch[start : start + _PIECE_BYTES]))
         self._decoder.end_utt()
 
     def _close(self) -> list[dict[str, Any]]:
         self._is_open = False
         # The decoder subtracts the mean spectrum of what it has heard, and hears the beginning of a recording badly. So
-        # the first stretches are taken whole, each with its own mean.
+        # the first stretches are taken whole, each with its own mean, which then is where the running one begins.
         is_early = self._heard_s < _WARM_UP_S
         self._heard_s += self._length_s
-        self._read(full_utt=is_early)
+        self._read(whole=is_early)
+        if is_early:
+            self._decoder.set_cmn(self._decoder.get_cmn())
         words = [
             (
                 segment.word.partition("(")[0],  # "read(2)" is its second pronunciation
@@ -102,8 +109,6 @@ class Listener:
             for segment in self._decoder.seg() or ()
             if segment.word[0] not in "<[+"  # silence, noise, breath
         ]
-        if is_early:
-            self._read(no_search=True)  # for the running mean
         swing_db = round(level_swing_db(self._stretch), 1)
         return [{"words": words, "length_s": round(self._length_s, 3), "swing_db": swing_db}] if words else []
 

@@ -42,7 +42,11 @@ _CODE_HINTS: dict[str, str | None] = {
     "language_not_supported": "Choose another language or model.",
     "file_too_large": "Use a shorter or smaller recording.",
     "unsupported_audio_format": "Convert the recording to wav, mp3 or flac.",
-    "invalid_input": None,  # the embedded engine's, whose message says what to do
+    # The embedded engine's own, whose messages say what to do:
+    "invalid_input": None,
+    "unsupported_offline": None,
+    "engine_unavailable": None,
+    "engine_failed": "Try again.",
     "concurrency_limited": "Too many requests run at once on this account; try again in a moment.",
 }
 _STATUS_HINTS = {
