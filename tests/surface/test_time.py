@@ -121,6 +121,8 @@ async def test_a_call_that_reaches_the_limit_goes_on_as_a_job(home: Home, era: s
             check_schema(done, schemas["get_job"])
             again = await client.call_tool("get_job", {"job_id": f" {told['job_id']} ", "action": "READ"})
             assert said(again)["path"] == said(done)["path"]
+            late = await client.call_tool("get_job", {"job_id": told["job_id"], "action": "cancel"})
+            assert "done before it could be cancelled" in refused(late)
         assert len(home.files()) == 1
 
 

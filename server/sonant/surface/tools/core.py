@@ -7,7 +7,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from sonant.errors import APITimeoutError
+from sonant.errors import APITimeoutError, InputError
 from sonant.surface import params as p
 from sonant.surface import results
 from sonant.surface.boundary import make_tool, state_of
@@ -185,6 +185,8 @@ async def get_job(
 
     job = state.jobs.get(job_id)
     if action == "cancel":
+        if job.state == "done":
+            raise InputError("The work was done before it could be cancelled.", hint="See its result with action=read.")
         await state.jobs.cancel(job)
     waits = (action or "wait") == "wait"
     return await jobs.report(ctx, state, job, state.settings.call_limit_s if waits else 0)
