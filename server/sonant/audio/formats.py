@@ -79,6 +79,14 @@ MIME_TYPES: dict[str, str] = {
 }
 """File name ending → MIME type, for all that Sonant writes or takes in."""
 
+TRANSCRIPT_MIME_TYPES = {
+    "txt": "text/plain",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "json": "application/json",
+}
+"""File name ending → MIME type, for what is written down of a sound."""
+
 RAW_S16 = AudioFormat("raw", 44100, "pcm_s16le")
 
 PRESETS: dict[str, AudioFormat] = {

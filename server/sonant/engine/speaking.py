@@ -16,6 +16,7 @@ from sonant.wire.languages import normalise
 from sonant.wire.markup import has_speech
 from sonant.wire.notices import SYNTHETIC_NOTICE
 from sonant.wire.tts import (
+    CONTAINERS,
     EMOTIONS,
     LIVE_MODELS,
     RETIRED_MODELS,
@@ -24,7 +25,6 @@ from sonant.wire.tts import (
     SpeechRequest,
 )
 
-CONTAINERS = ("raw", "wav", "mp3")
 _LOCALE_MODELS = ("sonic-3.6", "sonic-latest", "sonic-preview")
 
 

@@ -1,6 +1,6 @@
 """A voice of the engine: who speaks, and in what language; and how the wire shows it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sonant.engine.accents import CatalogueAccent
@@ -75,10 +75,6 @@ class EngineVoice:
             language=voice.language, access=voice.access, visibility=voice.visibility, created_at=voice.created_at,
             user_id="local", notices=voice.notices,
         )  # fmt: skip
-
-    def in_accent(self, accent: CatalogueAccent) -> "EngineVoice":
-        """The same speaker, native in another accent."""
-        return replace(self, language=accent.speech_language, accent=accent)
 
 
 def timestamp(moment: datetime) -> str:

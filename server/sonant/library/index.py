@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 import anyio
 from anyio import to_thread
 
-from sonant.audio.formats import MIME_TYPES
+from sonant.audio.formats import MIME_TYPES, TRANSCRIPT_MIME_TYPES
 from sonant.errors import OutputError
 from sonant.folders import make_private_folder
 from sonant.library.files import output_error
@@ -30,14 +30,6 @@ SCHEMA_VERSION = 1
 
 BUSY_TIMEOUT_S = 5.0
 """How long a write waits for another process's; theirs take a millisecond."""
-
-TRANSCRIPT_MIME_TYPES = {
-    "txt": "text/plain",
-    "srt": "application/x-subrip",
-    "vtt": "text/vtt",
-    "json": "application/json",
-}
-"""File name ending → MIME type, for transcripts."""
 
 
 @dataclass(frozen=True)

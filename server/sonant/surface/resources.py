@@ -5,27 +5,21 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from sonant.audio.formats import MIME_TYPES
+from sonant.audio.formats import MIME_TYPES, TRANSCRIPT_MIME_TYPES
 from sonant.errors import InputError, SpeechError
 from sonant.surface.boundary import state_of
+from sonant.surface.results import where
 from sonant.workflows.state import State
 
 READ_MAX_BYTES = 8 * 1024 * 1024
 """A resource is one base64 string in memory at both ends: larger files are named, not sent."""
-
-TRANSCRIPT_TYPES = {
-    "txt": "text/plain",
-    "srt": "application/x-subrip",
-    "vtt": "text/vtt",
-    "json": "application/json",
-}
 
 
 def add_resources(server: MCPServer[State]) -> None:
     """Register one template a file ending, since a template has one fixed MIME type."""
     for extension, mime_type in MIME_TYPES.items():
         _add(server, f"audio://{{id}}.{extension}", f"{extension} audio", mime_type)
-    for extension, mime_type in TRANSCRIPT_TYPES.items():
+    for extension, mime_type in TRANSCRIPT_MIME_TYPES.items():
         _add(server, f"transcript://{{id}}.{extension}", f"{extension} transcript", mime_type)
 
 
@@ -42,8 +36,8 @@ def _add(server: MCPServer[State], uri: str, name: str, mime_type: str) -> None:
                 raise ResourceNotFoundError(f"{scheme}://{id} is not a {extension} file; it is {entry.uri}.")
             size = entry.path.stat().st_size
             if size > READ_MAX_BYTES:
-                at = str(entry.path) if state.shows_paths else f"{state.public_url}/audio/{entry.id}.{extension}"
-                raise ResourceError(f"That file is {size / 1e6:.0f} MB, too large to send here; it is at {at}")
+                told = f"That file is {size / 1e6:.0f} MB, too large to send here; it is at {where(state, entry)}"
+                raise ResourceError(told)
             content = await anyio.to_thread.run_sync(entry.path.read_bytes)
         except InputError as failure:
             raise ResourceNotFoundError(str(failure)) from None

@@ -27,6 +27,10 @@ RETIRED_MODELS = ("sonic-3-2025-10-27", "sonic-2", "sonic-turbo", "sonic", "soni
                   "sonic-2-2025-03-07", "sonic-turbo-2025-03-07")  # fmt: skip
 
 
+CONTAINERS = ("raw", "wav", "mp3")
+"""What the bytes endpoints can answer in. Source: contract §2.3."""
+
+
 class OutputFormat(Message):
     """How the audio is to be encoded. Source: contract §2.3; `encoding` and `sample_rate` default as in OAS-0814."""
 

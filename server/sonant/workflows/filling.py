@@ -23,7 +23,7 @@ from sonant.wire import markup
 from sonant.wire.costs import infill_credits
 from sonant.wire.infill import InfillFields
 from sonant.wire.languages import base_of
-from sonant.wire.tts import INFILL_MODEL, OutputFormat
+from sonant.wire.tts import CONTAINERS, INFILL_MODEL, OutputFormat
 from sonant.wire.voices import Voice
 from sonant.workflows import splitting
 from sonant.workflows.clips import as_clip
@@ -31,7 +31,6 @@ from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
 from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
-_WIRE_CONTAINERS = ("raw", "wav", "mp3")
 CROSSFADE_S = 0.015
 """Local engine notes: equal-power cross-fades of 15 ms leave no click."""
 
@@ -80,7 +79,7 @@ async def infill(state: State, order: InfillOrder, progress: Progress) -> Infill
     voice = await resolve(state, order.voice, language)
     await state.library.prepare()
     api = await state.api()
-    through = not order.join and order.audio_format.container in _WIRE_CONTAINERS
+    through = not order.join and order.audio_format.container in CONTAINERS
     asked = order.audio_format if through else AudioFormat("wav", order.audio_format.sample_rate, "pcm_s16le")
     fields = InfillFields(
         model_id=INFILL_MODEL,

@@ -26,6 +26,7 @@ from sonant.library.outputs import Draft
 from sonant.wire import markup
 from sonant.wire.costs import speech_credits
 from sonant.wire.tts import (
+    CONTAINERS,
     EMOTIONS,
     Chunk,
     GenerationConfig,
@@ -41,7 +42,6 @@ from sonant.workflows.state import State
 from sonant.workflows.tasks import task_group
 from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
-_WIRE_CONTAINERS = ("raw", "wav", "mp3")
 _BLOCK_FRAMES = 65536
 
 
@@ -126,7 +126,7 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
     words_entry = None
     with noticing_deletion(state, voice):
         async with state.library.outputs.new_file(stem, order.audio_format.extension) as draft:
-            if len(pieces) == 1 and not order.timestamps and order.audio_format.container in _WIRE_CONTAINERS:
+            if len(pieces) == 1 and not order.timestamps and order.audio_format.container in CONTAINERS:
                 progress.report(0, 1, "speaking")
                 notices = await _pass_through(api, _request(state, order, voice, order.transcript), draft)
                 duration_s = await anyio.to_thread.run_sync(check_complete, draft.file, order.audio_format)

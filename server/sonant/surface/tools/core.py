@@ -48,22 +48,20 @@ async def text_to_speech(
     """
     state = state_of(ctx)
     from sonant.surface import jobs
-    from sonant.workflows.speaking import SpeechOrder, check, speak
+    from sonant.workflows.speaking import SpeechOrder, speak
 
-    order = check(
-        SpeechOrder(
-            transcript=transcript,
-            audio_format=audio_format(format, sample_rate),
-            voice=voice,
-            language=language,
-            speed=speed,
-            volume=volume,
-            emotion=emotion,
-            model=model,
-            pronunciation_dict_id=pronunciation_dict_id,
-            timestamps=bool(timestamps),
-            filename=filename,
-        )
+    order = SpeechOrder(
+        transcript=transcript,
+        audio_format=audio_format(format, sample_rate),
+        voice=voice,
+        language=language,
+        speed=speed,
+        volume=volume,
+        emotion=emotion,
+        model=model,
+        pronunciation_dict_id=pronunciation_dict_id,
+        timestamps=bool(timestamps),
+        filename=filename,
     )
     return await jobs.run(ctx, state, "text_to_speech", lambda progress: speak(state, order, progress))
 
