@@ -16,7 +16,7 @@ from sonant import __version__
 from sonant.settings import Settings
 from sonant.surface.instructions import instructions
 from sonant.surface.resources import add_resources
-from sonant.surface.tools.core import core_tools
+from sonant.surface.tools.toolsets import tools_of
 from sonant.workflows.jobs import Jobs
 from sonant.workflows.state import Address, Locate, State
 from sonant.workflows.tasks import task_group
@@ -39,7 +39,7 @@ def build_server(settings: Settings, opened: OpenedState | None = None) -> MCPSe
         title="Sonant",
         version=__version__,
         instructions=instructions(settings),
-        tools=list(core_tools()),
+        tools=tools_of(settings.toolsets),
         lifespan=lambda _: (opened or partial(open_state, settings))(),
         log_level=settings.log_level,
         subscriptions=False,

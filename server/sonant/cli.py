@@ -106,6 +106,12 @@ def parser() -> argparse.ArgumentParser:
     engine.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",
                         help="web origin whose pages may call; may be repeated")  # fmt: skip
     engine.add_argument("--any-voice", action="store_true", help="answer unknown voice ids with the default voice")
+    engine.add_argument("--tts-concurrency", type=_at_least_one, default=256, metavar="N",
+                        help="generations at once before one more is answered with 429; default 256")  # fmt: skip
+    engine.add_argument("--stt-concurrency", type=_at_least_one, default=256, metavar="N",
+                        help="transcriptions at once before one more is answered with 429; default 256")  # fmt: skip
+    engine.add_argument("--credits", type=float, metavar="N",
+                        help="credits to spend before requests are answered with 402; no end by default")  # fmt: skip
     engine.set_defaults(run=_engine)
 
     doctor = commands.add_parser(
@@ -124,6 +130,13 @@ def _port(word: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{word} is not a port; use 0 to 65535")
     return port
+
+
+def _at_least_one(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{word} is not 1 or more")
+    return number
 
 
 def _settings() -> "Settings":
@@ -218,20 +231,22 @@ def _call(args: argparse.Namespace) -> int:
 
 
 def _engine(args: argparse.Namespace) -> int:
+    from sonant.engine.options import EngineOptions
     from sonant.engine.serving import run_engine
 
-    settings = _settings()
+    options = EngineOptions(
+        data_dir=_settings().data_dir,
+        api_key=args.api_key,
+        host=args.host,
+        allow_origins=tuple(args.allow_origin),
+        any_voice=args.any_voice,
+        tts_concurrency=args.tts_concurrency,
+        stt_concurrency=args.stt_concurrency,
+        credits=args.credits,
+    )
 
     async def work(_: Signals) -> int:
-        await run_engine(
-            args.host,
-            args.port,
-            args.api_key,
-            settings.data_dir,
-            args.allow_origin,
-            args.any_voice,
-            lambda base_url: print(base_url, flush=True),
-        )
+        await run_engine(options, args.port, lambda base_url: print(base_url, flush=True))
         return 0
 
     return _run(work)

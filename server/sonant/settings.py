@@ -15,9 +15,11 @@ from pydantic import SecretStr
 
 from sonant.errors import SettingsError
 from sonant.wire.tts import DEFAULT_MODEL
-from sonant.wire.versions import SUPPORTED, VERSION
+from sonant.wire.versions import VERSION
 
 CLOUD_URL = "https://api.cartesia.ai"
+TOOLSETS = ("core", "voices", "pronunciation", "training", "account")
+DEFAULT_TOOLSETS = ("core", "voices", "pronunciation")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,7 +35,7 @@ class Variable:
 VARIABLES: tuple[Variable, ...] = (
     Variable("CARTESIA_API_KEY", "Key of a Cartesia account. Blank or absent: the embedded engine.", "none"),
     Variable("CARTESIA_BASE_URL", "Another address of the same API; `http://` only on this machine.", CLOUD_URL),
-    Variable("CARTESIA_VERSION", f"Version date of the API; {' or '.join(SUPPORTED)} for now.", VERSION),
+    Variable("CARTESIA_VERSION", f"Version date of the API; {VERSION} for now.", VERSION),
     Variable("SONANT_VOICE", "Voice to use when none is named: a name or an id.", "Katie"),
     Variable("SONANT_MODEL", "Model for text to speech.", DEFAULT_MODEL),
     Variable("SONANT_OUTPUT_DIR", "Where audio files go.", "~/Sonant"),
@@ -43,7 +45,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("SONANT_DATA_DIR", "Index of what was made, voices of the embedded engine, uploads.", "per platform"),
     Variable("SONANT_CALL_LIMIT_S", "Seconds a call may take before it goes on as a job.", "45"),
     Variable("SONANT_CONCURRENCY", "Generations at once within one call; the free plan allows 2.", "2"),
-    Variable("SONANT_TOOLSETS", "Which sets of tools to offer, separated by commas.", "core"),
+    Variable(
+        "SONANT_TOOLSETS",
+        f"Which sets of tools to offer, separated by commas: some of {', '.join(TOOLSETS)}, or all.",
+        ",".join(DEFAULT_TOOLSETS),
+    ),
     Variable("SONANT_HTTP_TOKEN", "Bearer token for HTTP and SSE; required beyond this machine.", "none"),
     Variable("SONANT_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR; logs go to stderr.", "WARNING"),
 )
@@ -66,6 +72,8 @@ class Settings:
     model: str = DEFAULT_MODEL
     call_limit_s: float = 45.0
     concurrency: int = 2
+    toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
+    """In the order of TOOLSETS."""
     http_token: SecretStr | None = None
     log_level: LogLevel = "WARNING"
     problem: SettingsError | None = field(default=None, compare=False)
@@ -93,14 +101,15 @@ def load(environ: Mapping[str, str], home: Path | None = None) -> Settings:
         data_dir=reader.folder("SONANT_DATA_DIR") or _data_dir(),
         api_key=SecretStr(api_key) if api_key else None,
         base_url=base_url,
-        api_version=reader.choice("CARTESIA_VERSION", SUPPORTED, VERSION),
+        api_version=reader.choice("CARTESIA_VERSION", (VERSION,), VERSION),
         voice=reader.text("SONANT_VOICE"),
         model=reader.text("SONANT_MODEL") or DEFAULT_MODEL,
         call_limit_s=reader.number("SONANT_CALL_LIMIT_S", 45.0, 1.0, 3600.0),
         concurrency=int(reader.number("SONANT_CONCURRENCY", 2, 1, 64, int)),
         http_token=SecretStr(token) if (token := reader.text("SONANT_HTTP_TOKEN")) else None,
         log_level=reader.choice("SONANT_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING"),  # type: ignore[arg-type]
-        problem=reader.toolsets() or reader.problem,
+        toolsets=reader.toolsets(),
+        problem=reader.problem,
     )
 
 
@@ -170,15 +179,17 @@ class _Reader:
         self._fail(name, f"{name} is {value[:40]!r}.", f"Use a {whole}number from {low:g} to {high:g}.")
         return default
 
-    def toolsets(self) -> SettingsError | None:
-        known = ("core", "voices", "pronunciation", "long-form", "training", "account", "all")
-        named = [part.strip().lower() for part in (self.text("SONANT_TOOLSETS") or "core").split(",")]
-        unknown = [part for part in named if part not in known]
+    def toolsets(self) -> tuple[str, ...]:
+        text = self.text("SONANT_TOOLSETS")
+        if text is None:
+            return DEFAULT_TOOLSETS
+        named = [part.strip().lower() for part in text.split(",") if part.strip()]
+        unknown = [part for part in named if part not in (*TOOLSETS, "all")]
         if unknown:
-            self._fail("SONANT_TOOLSETS", f"SONANT_TOOLSETS names {unknown[0][:40]!r}.", "For now there is: core.")
-        elif not {"core", "all"} & set(named):
-            self._fail("SONANT_TOOLSETS", "SONANT_TOOLSETS names only sets that have no tools yet.", "Add core to it.")
-        return self.problem
+            known = f"{', '.join(TOOLSETS)}, all"
+            self._fail("SONANT_TOOLSETS", f"SONANT_TOOLSETS names {unknown[0][:40]!r}.", f"Use some of: {known}.")
+            return DEFAULT_TOOLSETS
+        return TOOLSETS if "all" in named else tuple(name for name in TOOLSETS if name in named) or DEFAULT_TOOLSETS
 
     def _absolute(self, value: str, name: str) -> Path | None:
         """`~` expanded and made absolute, against the home folder where it was relative."""

@@ -369,7 +369,7 @@ async def test_an_old_error_event_without_a_status_is_a_server_error() -> None:
 
 async def test_what_follows_and_what_is_unknown_in_a_stream_does_no_harm() -> None:
     """Contract §1.2: new event types may appear; comments and event names mean nothing."""
-    step = events(": ping\n\n", {"type": "flush_done"}, CHUNK, {"no": "type"}, DONE, CHUNK)
+    step = events(": ping\n\n", {"type": "novelty"}, CHUNK, {"no": "type"}, DONE, CHUNK)
     async with ScriptedServer(step) as server, client_for(server) as client:
         found, _ = await speak_with_times(client)
     assert [event.type for event in found] == ["chunk", "done"]

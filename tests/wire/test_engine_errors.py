@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from engine_fixture import KATIE, RAW, Engine, speech
+from sonant.wire.versions import VERSIONS
 
 MP3 = {"container": "mp3", "sample_rate": 44100, "bit_rate": 128000}
 
@@ -145,12 +146,32 @@ def test_paths_with_a_trailing_slash_are_the_same(engine: Engine) -> None:
         assert http.post("/tts/bytes/", json=speech()).status_code == 200
 
 
-@pytest.mark.parametrize("version", ["2025-04-16", "tomorrow", ""])
-def test_other_versions_are_refused_by_name(engine: Engine, version: str) -> None:
-    """Until they are built (contract §1.2)."""
-    headers = {"Authorization": f"Bearer {engine.api_key}", **({"Cartesia-Version": version} if version else {})}
+@pytest.mark.parametrize("version", ["tomorrow", "2026-08-15", "v0"])
+def test_an_unknown_version_is_refused_in_text(engine: Engine, version: str) -> None:
+    """Contract §1.2: errors of unknown versions have the old form."""
+    headers = {"Authorization": f"Bearer {engine.api_key}", "Cartesia-Version": version}
     answer = httpx.get(f"{engine.base_url}/voices", headers=headers)
-    assert "2026-08-14" in refused(answer, 400, "version_not_supported" if version else None)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.startswith("Bad Request: There is no Cartesia-Version")
+
+
+def test_a_missing_version_is_refused(engine: Engine) -> None:
+    """Contract §1.2, PICK."""
+    answer = httpx.get(f"{engine.base_url}/voices", headers={"Authorization": f"Bearer {engine.api_key}"})
+    assert "2026-08-14" in refused(answer, 400)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_errors_have_the_form_of_their_version(engine: Engine, version: str) -> None:
+    """Contract §1.4: text before 2026-03-01, where an unknown voice is a bad request; JSON and 404 since."""
+    with engine.http(**{"Cartesia-Version": version}) as http:
+        answer = http.get("/voices/nobody")
+    if version < "2026-03-01":
+        assert answer.status_code == 400
+        assert answer.text.startswith("Bad Request: There is no voice")
+    else:
+        refused(answer, 404, "voice_not_found")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from engine_fixture import VERSION, Engine, speech
+from sonant.engine.options import EngineOptions
 from sonant.engine.serving import run_engine
 from sonant.errors import SettingsError
 
@@ -80,13 +81,13 @@ async def test_on_loopback_any_key_will_do_and_unknown_voices_if_wanted(tmp_path
 async def test_beyond_loopback_a_key_is_required(tmp_path: Path, host: str) -> None:
     """Refused before a socket is opened."""
     with pytest.raises(SettingsError, match="without a key"):
-        await run_engine(host, 0, None, tmp_path)
+        await run_engine(EngineOptions(data_dir=tmp_path, host=host))
 
 
 async def test_a_port_that_is_taken_is_a_settings_error(engine: Engine, tmp_path: Path) -> None:
     """With a sentence, not a traceback."""
     with pytest.raises(SettingsError, match="cannot listen"):
-        await run_engine("127.0.0.1", int(engine.base_url.rpartition(":")[2]), None, tmp_path)
+        await run_engine(EngineOptions(data_dir=tmp_path), int(engine.base_url.rpartition(":")[2]))
 
 
 async def _started(
@@ -96,7 +97,8 @@ async def _started(
     send, receive = anyio.create_memory_object_stream[str](1)
 
     async def serve() -> None:
-        await run_engine("127.0.0.1", 0, None, data_dir, allow_origins or (), any_voice, send.send_nowait)
+        options = EngineOptions(data_dir=data_dir, allow_origins=tuple(allow_origins or ()), any_voice=any_voice)
+        await run_engine(options, 0, send.send_nowait)
 
     group.start_soon(serve)
     with send, receive:

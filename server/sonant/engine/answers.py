@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
 from sonant.errors import (
@@ -22,7 +22,8 @@ from sonant.errors import (
 )
 from sonant.wire.errors import BY_STATUS, ErrorBody, title_of
 from sonant.wire.notices import NOTICE_HEADER, to_header
-from sonant.wire.versions import REQUEST_ID_HEADER
+from sonant.wire.tts import ErrorEvent
+from sonant.wire.versions import JSON_ERRORS_SINCE, REQUEST_ID_HEADER, VERSION
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(500, "The engine failed. This is a fault of Sonant's, not of your request.")
 
 
+_NOT_FOUND_CODES = ("voice_not_found", "model_not_found", "pronunciation_dict_not_found")
 _HTTP_MESSAGES = {
     404: "The engine has nothing at this path.",
     405: "The engine does not take this method here.",
@@ -89,14 +91,40 @@ def request_id_of(scope: Scope) -> str:
     return str(state.setdefault("request_id", str(uuid4())))
 
 
-def error_response(refusal: Refusal, scope: Scope) -> JSONResponse:
+def version_of(scope: Scope) -> str:
+    """The version date a request asked for, which the gate has checked; compare it as text."""
+    return str(scope.get("state", {}).get("version", VERSION))
+
+
+def error_response(refusal: Refusal, scope: Scope) -> Response:
+    """The refusal in the form of the request's version."""
+    request_id = request_id_of(scope)
+    headers = {REQUEST_ID_HEADER: request_id}
+    if version_of(scope) < JSON_ERRORS_SINCE:
+        status_code = _status_then(refusal)
+        return PlainTextResponse(f"{title_of(status_code)}: {refusal.message}", status_code, headers)
     body = ErrorBody(
-        error_code=refusal.error_code,
-        title=refusal.title,
-        message=refusal.message,
-        request_id=request_id_of(scope),
+        error_code=refusal.error_code, title=refusal.title, message=refusal.message, request_id=request_id
     ).model_dump(exclude={"doc_url"})
-    return JSONResponse(body, refusal.status_code, {REQUEST_ID_HEADER: body["request_id"]})
+    return JSONResponse(body, refusal.status_code, headers)
+
+
+def error_event(refusal: Refusal, scope: Scope, context_id: str | None = None) -> dict[str, object]:
+    """The refusal inside a stream of speech, in the form of the request's version. Source: contract §1.4."""
+    if version_of(scope) < JSON_ERRORS_SINCE:
+        status_code = _status_then(refusal)
+        old = {"type": "error", "error": f"{title_of(status_code)}: {refusal.message}", "status_code": status_code,
+               "done": True}  # fmt: skip
+        return old | ({"context_id": context_id} if context_id is not None else {})
+    return ErrorEvent(
+        status_code=refusal.status_code, title=refusal.title, message=refusal.message, error_code=refusal.error_code,
+        request_id=request_id_of(scope), context_id=context_id,
+    ).model_dump(mode="json", exclude_none=True) | {"error_code": refusal.error_code}  # fmt: skip
+
+
+def _status_then(refusal: Refusal) -> int:
+    """Before 2026-03-01 an unknown id in a request was a bad request. Source: contract §1.4."""
+    return 400 if refusal.error_code in _NOT_FOUND_CODES else refusal.status_code
 
 
 async def on_error(request: Request, error: Exception) -> Response:

@@ -1,8 +1,9 @@
-"""The ASGI application: the Cartesia API, answered on this machine. Source: contract, API 2026-08-14."""
+"""The ASGI application: the Cartesia API, answered on this machine. Source: contract."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
+from typing import Any
 
 from anyio import to_thread
 from pydantic import ValidationError
@@ -11,17 +12,17 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sonant.engine.answers import on_error
+from sonant.engine.credentials import Credentials
 from sonant.engine.gate import Gate
 from sonant.engine.hangup import HangUp
+from sonant.engine.limits import Admission
 from sonant.engine.machinery import Machinery
 from sonant.engine.options import EngineOptions
 from sonant.errors import SpeechError
 from sonant.wire.versions import VERSION
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_engine(options: EngineOptions) -> Starlette:
@@ -35,7 +36,11 @@ def build_engine(options: EngineOptions) -> Starlette:
 
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(HangUp), Middleware(Gate, options=options)],
+        middleware=[
+            Middleware(HangUp),
+            Middleware(Gate, options=options, credentials=Credentials(options.api_key, machinery.tokens)),
+            Middleware(Admission, limits=machinery.limits),
+        ],
         exception_handlers={
             SpeechError: on_error,
             ValidationError: on_error,
@@ -49,22 +54,73 @@ def build_engine(options: EngineOptions) -> Starlette:
     return app
 
 
-def _routes() -> list[Route]:
-    voices, speech = "endpoints_voices", "endpoints_speech"
-    return [
-        Route("/", _status, methods=["GET"]),
-        Route("/tts/bytes", _lazily(speech, "speak_bytes"), methods=["POST"]),
-        Route("/tts/sse", _lazily(speech, "speak_events"), methods=["POST"]),
-        Route("/infill/bytes", _lazily("endpoints_infill", "infill_bytes"), methods=["POST"]),
-        Route("/stt", _lazily("endpoints_hearing", "transcribe"), methods=["POST"]),
-        Route("/voices", _lazily(voices, "list_voices"), methods=["GET"]),
-        Route("/voices/clone", _lazily("endpoints_cloning", "clone_voice"), methods=["POST"]),
-        Route("/voices/localize", _lazily(voices, "localize_voice"), methods=["POST"]),
-        Route("/voices/{id}", _lazily(voices, "get_voice"), methods=["GET"]),
-        Route("/voices/{id}", _lazily(voices, "update_voice"), methods=["PATCH"]),
-        Route("/voices/{id}", _lazily(voices, "delete_voice"), methods=["DELETE"]),
-        Route("/accents", _lazily(voices, "list_accents"), methods=["GET"]),
-    ]
+_ROUTES = """
+POST   /tts/bytes                        speech.speak_bytes
+POST   /tts/sse                          speech.speak_events
+SOCKET /tts/websocket                    contexts.speak_on_socket
+POST   /infill/bytes                     infill.infill_bytes
+POST   /voice-changer/bytes              changing.change_bytes
+POST   /voice-changer/sse                changing.change_events
+POST   /stt                              hearing.transcribe
+POST   /audio/transcriptions             hearing.transcribe
+SOCKET /stt/websocket                    listening.listen_on_socket
+SOCKET /stt/turns/websocket              turns.listen_for_turns
+GET    /voices                           voices.list_voices
+POST   /voices                           embeddings.create_voice
+POST   /voices/mix                       embeddings.mix_voices
+POST   /voices/clone                     cloning.clone_voice
+POST   /voices/clone/clip                embeddings.clone_clip
+POST   /voices/localize                  voices.localize_voice
+GET    /voices/{id}                      voices.get_voice
+PATCH  /voices/{id}                      voices.update_voice
+DELETE /voices/{id}                      voices.delete_voice
+GET    /voices/{id}/preview              previews.get_preview
+PATCH  /voices/{id}/accents              voices.add_accents
+DELETE /voices/{id}/accents/{accent_id}  voices.remove_accent
+GET    /accents                          voices.list_accents
+GET    /pronunciation-dicts              dictionaries.list_dictionaries
+POST   /pronunciation-dicts              dictionaries.create_dictionary
+GET    /pronunciation-dicts/{id}         dictionaries.get_dictionary
+PATCH  /pronunciation-dicts/{id}         dictionaries.update_dictionary
+DELETE /pronunciation-dicts/{id}         dictionaries.delete_dictionary
+POST   /pronunciation-dicts/{id}/pin     dictionaries.pin_dictionary
+POST   /pronunciation-dicts/{id}/unpin   dictionaries.unpin_dictionary
+GET    /datasets                         datasets.list_datasets
+POST   /datasets                         datasets.create_dataset
+GET    /datasets/{id}                    datasets.get_dataset
+PATCH  /datasets/{id}                    datasets.update_dataset
+DELETE /datasets/{id}                    datasets.delete_dataset
+GET    /datasets/{id}/files              datasets.list_files
+POST   /datasets/{id}/files              datasets.upload_file
+DELETE /datasets/{id}/files/{file_id}    datasets.delete_file
+GET    /fine-tunes                       fine_tunes.list_fine_tunes
+POST   /fine-tunes                       fine_tunes.create_fine_tune
+GET    /fine-tunes/{id}                  fine_tunes.get_fine_tune
+DELETE /fine-tunes/{id}                  fine_tunes.delete_fine_tune
+GET    /fine-tunes/{id}/voices           fine_tunes.list_voices
+GET    /files                            files.list_files
+POST   /files                            files.upload_file
+DELETE /files/{id}                       files.delete_file
+GET    /files/{id}/info                  files.get_file
+GET    /files/{id}/download              files.download_file
+POST   /access-token                     account.create_token
+GET    /usage/credits                    account.get_credits
+GET    /api-keys                         account.list_keys
+GET    /api-keys/{id}                    account.get_key
+"""
+"""Method, path, and the function that answers, in `endpoints_….py`."""
+
+
+def _routes() -> list[BaseRoute]:
+    routes: list[BaseRoute] = [Route("/", _status, methods=["GET"])]
+    for line in _ROUTES.split("\n")[1:-1]:
+        method, path, function = line.split()
+        module, _, name = function.partition(".")
+        if method == "SOCKET":
+            routes.append(WebSocketRoute(path, _lazily(module, name)))
+        else:
+            routes.append(Route(path, _lazily(module, name), methods=[method]))
+    return routes
 
 
 async def _status(_: Request) -> Response:
@@ -72,15 +128,15 @@ async def _status(_: Request) -> Response:
     return JSONResponse({"ok": True, "version": VERSION})
 
 
-def _lazily(module: str, name: str) -> Endpoint:
+def _lazily(module: str, name: str) -> Callable[[Any], Awaitable[Any]]:
     """An endpoint whose module, with numpy and all, is imported on its first use, in a thread."""
-    loaded: Endpoint | None = None
+    loaded: Callable[[Any], Awaitable[Any]] | None = None
 
-    async def endpoint(request: Request) -> Response:
+    async def endpoint(connection: Any) -> Any:
         nonlocal loaded
         if loaded is None:
-            found: Endpoint = getattr(await to_thread.run_sync(import_module, f"sonant.engine.{module}"), name)
-            loaded = found
-        return await loaded(request)
+            loaded = getattr(await to_thread.run_sync(import_module, f"sonant.engine.endpoints_{module}"), name)
+            assert loaded is not None
+        return await loaded(connection)
 
     return endpoint

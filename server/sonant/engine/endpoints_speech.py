@@ -1,6 +1,7 @@
 """`POST /tts/bytes` and `POST /tts/sse`. Source: contract §3."""
 
 import base64
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from sonant.engine.answers import refusal_of, refuse, request_id_of
+from sonant.engine.answers import error_event, refusal_of, refuse
 from sonant.engine.machinery import Machinery, machinery_of
 from sonant.engine.sounding import BodyEncoder, body_of, slices, sound_of
 from sonant.engine.speaking import Order, read_order
@@ -22,7 +23,6 @@ from sonant.errors import SpeechError
 from sonant.wire.tts import (
     Chunk,
     Done,
-    ErrorEvent,
     Event,
     PhonemeTimes,
     PhonemeTimestamps,
@@ -108,21 +108,11 @@ async def _frames(
     except SpeechError as error:
         if not begun:
             raise  # still time for a status
-        refusal = refusal_of(error)
-        yield _frame(
-            ErrorEvent(
-                status_code=refusal.status_code,
-                title=refusal.title,
-                message=refusal.message,
-                request_id=request_id_of(scope),
-                error_code=refusal.error_code,
-            ),
-            context_id,
-        )
+        told = error_event(refusal_of(error), scope, context_id)
+        # The name is documented for errors; readers go by the JSON's type (contract §3.2).
+        yield b"event: error\ndata: " + json.dumps(told).encode() + b"\n\n"
 
 
 def _frame(event: Event, context_id: str | None) -> bytes:
     event.context_id = context_id
-    # The name is documented for errors; readers go by the JSON's type (contract §3.2).
-    name = b"event: error\n" if isinstance(event, ErrorEvent) else b""
-    return name + b"data: " + event.model_dump_json(exclude_none=True).encode() + b"\n\n"
+    return b"data: " + event.model_dump_json(exclude_none=True).encode() + b"\n\n"

@@ -1,13 +1,11 @@
 """`/voices` and `/accents`. Source: contract §6."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 from uuid import uuid4
 
 from anyio import to_thread
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,13 +13,11 @@ from sonant.engine.accents import CatalogueAccent, accents, find_accent
 from sonant.engine.answers import add_headers, json_answer, refuse
 from sonant.engine.catalogue import catalogue
 from sonant.engine.machinery import Machinery, machinery_of
+from sonant.engine.paging import boolean_of, page_of
 from sonant.engine.uploads import read_json
 from sonant.engine.voices import TAGLINE_MAX, EngineVoice
 from sonant.wire.languages import base_of, normalise
 from sonant.wire.voices import Accent, AccentList, Gender, LocalizeRequest, VoicePage
-
-_LIMIT_DEFAULT, _LIMIT_MAX = 10, 100
-_BOOLEAN = TypeAdapter(bool)
 
 
 async def list_voices(request: Request) -> Response:
@@ -29,21 +25,9 @@ async def list_voices(request: Request) -> Response:
     machinery = machinery_of(request)
     made = await to_thread.run_sync(machinery.store.entries, limiter=machinery.threads)
     entries: list[tuple[str, EngineVoice | None]] = [*made, *catalogue().items()]
-    limit = _limit(request)
-    after, before = request.query_params.get("starting_after"), request.query_params.get("ending_before")
-    if after and before:
-        raise refuse(400, "Give either `starting_after` or `ending_before`, not both.")
-    # A cursor is looked up before filtering: it keeps its place though its voice was deleted or no longer matches.
-    if after:
-        entries = entries[_place(entries, after) + 1 :]
-    if before:
-        entries = entries[: _place(entries, before)]
-    wanted = _Filter(request)
-    found = [voice for _, voice in entries if voice is not None and wanted.takes(voice)]
-    page = found[-limit:] if before else found[:limit]
-    has_more = len(found) > len(page)
+    page = page_of(entries, request, _Filter(request).takes)
     body = VoicePage(
-        data=[voice.to_wire() for voice in page], has_more=has_more, next_page=page[-1].id if has_more else None
+        data=[voice.to_wire() for _, voice in page.items], has_more=page.has_more, next_page=page.next_page
     ).to_wire()
     body.setdefault("next_page", None)
     _expand(request, body["data"])
@@ -118,7 +102,7 @@ async def localize_voice(request: Request) -> Response:
 
 async def list_accents(request: Request) -> Response:
     language, locale = request.query_params.get("language"), request.query_params.get("locale")
-    localizable = _boolean(request, "is_localizable")
+    localizable = boolean_of(request, "is_localizable")
     found = [
         Accent(
             id=accent.id, name=accent.name, language=accent.language, locale=accent.locale,
@@ -165,7 +149,7 @@ class _Filter:
     def __init__(self, request: Request) -> None:
         query = request.query_params
         self._text = query.get("q")
-        self._is_owner = _boolean(request, "is_owner")
+        self._is_owner = boolean_of(request, "is_owner")
         self._gender = query.get("gender")
         if self._gender not in (None, *get_args(Gender)):
             raise refuse(400, f"gender: use {', '.join(get_args(Gender))}.")
@@ -183,30 +167,6 @@ class _Filter:
             and (self._language is None or voice.speaks(self._language))
             and (not self._text or voice.matches(self._text))
         )
-
-
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(_LIMIT_DEFAULT))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _LIMIT_MAX:
-        raise refuse(400, f"limit: a whole number from 1 to {_LIMIT_MAX}.")
-    return int(text)
-
-
-def _boolean(request: Request, name: str) -> bool | None:
-    value = request.query_params.get(name)
-    if value is None:
-        return None
-    try:
-        return _BOOLEAN.validate_python(value)
-    except ValidationError:
-        raise refuse(400, f"{name}: use true or false.") from None
-
-
-def _place(entries: Sequence[tuple[str, object]], voice_id: str) -> int:
-    for place, (known_id, _) in enumerate(entries):
-        if known_id == voice_id:
-            return place
-    raise refuse(400, "The cursor names no voice of this list.")
 
 
 def _expand(request: Request, voices: object) -> None:

@@ -1,47 +1,77 @@
-"""Who may come in: the Host named, the page that asks, the key. Pure ASGI, in front of everything.
+"""Who may come in: the Host named, the page that asks, the key, the version. Pure ASGI, in front of everything.
 
 A web page can make a browser call a loopback port, and can make its own name resolve to 127.0.0.1 (DNS rebinding):
 so the Host header must be one of ours, and a request with a foreign Origin is refused unless the options name it.
 """
 
-import hmac
-
+from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sonant.engine.answers import Refusal, error_response
+from sonant.engine.answers import Refusal, error_response, refusal_of
+from sonant.engine.credentials import Credentials
 from sonant.engine.options import EngineOptions, is_loopback
+from sonant.errors import SpeechError
 from sonant.wire.notices import NOTICE_HEADER
-from sonant.wire.versions import FILE_ID_HEADER, REQUEST_ID_HEADER, SUPPORTED, VERSION_HEADER
+from sonant.wire.versions import (
+    FILE_ID_HEADER,
+    REQUEST_ID_HEADER,
+    VERSION,
+    VERSION_HEADER,
+    VERSION_QUERY,
+    VERSIONS,
+)
 
+_UNKNOWN = ""
+"""Older than every version, so that errors are text (contract §1.4)."""
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, options: EngineOptions) -> None:
+    def __init__(self, app: ASGIApp, options: EngineOptions, credentials: Credentials) -> None:
         self._app = app
+        self._credentials = credentials
         self._options = options
         self._origins = {origin.rstrip("/").lower() for origin in options.allow_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         # With and without a trailing slash is the same path, without a redirect (contract §1.3).
         path = scope["path"] = scope["path"].rstrip("/") or "/"
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         allowed_origin = origin if origin and origin.lower() in self._origins else None
-        if allowed_origin:
+        if allowed_origin and scope["type"] == "http":
             send = _with_cors(send, allowed_origin)
+        version = _version(headers, scope)
+        state: dict[str, object] = scope.setdefault("state", {})
+        if version is not None:
+            state["version"] = version if version in VERSIONS else _UNKNOWN
         refusal = self._refusal(headers, foreign=bool(origin) and not allowed_origin)
         if refusal is None and allowed_origin and _is_preflight(scope, headers):
             return await _preflight(headers)(scope, receive, send)
         if refusal is None and path != "/":
-            refusal = self._key_refusal(headers) or _version_refusal(headers, scope)
+            refusal = await self._entry_refusal(scope, version)
         if refusal is not None:
             return await error_response(refusal, scope)(scope, receive, send)
         return await self._app(scope, receive, send)
+
+    async def _entry_refusal(self, scope: Scope, version: str | None) -> Refusal | None:
+        """The credential, which is put into the scope's state as `caller`, and the version."""
+        try:
+            caller = await to_thread.run_sync(self._credentials.caller, scope)
+        except SpeechError as error:
+            return refusal_of(error)
+        if isinstance(caller, Refusal):
+            return caller
+        scope["state"]["caller"] = caller
+        if version is None:
+            return Refusal(400, f"The header {VERSION_HEADER} is required; the newest version is {VERSION}.")
+        if version not in VERSIONS:
+            return Refusal(400, f"There is no {VERSION_HEADER} {version[:40]!r}; the newest version is {VERSION}.")
+        return None
 
     def _refusal(self, headers: Headers, foreign: bool) -> Refusal | None:
         if not self._is_our_host(headers.get("host", "")):
@@ -60,31 +90,10 @@ class Gate:
         # Bound to every address it cannot know its names; there a key is always required.
         return self._options.host in _EVERYWHERE or name == self._options.host.strip("[]").lower()
 
-    def _key_refusal(self, headers: Headers) -> Refusal | None:
-        given = _key(headers)
-        if not given:
-            return Refusal(401, "A key is required, as `Authorization: Bearer …` or `X-API-Key`; here any will do."
-                           if self._options.api_key is None else "A key is required.")  # fmt: skip
-        wanted = self._options.api_key
-        if wanted is not None and not hmac.compare_digest(given.encode(), wanted.encode()):
-            return Refusal(401, "This is not the engine's key.")
-        return None
 
-
-def _key(headers: Headers) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "").strip()
-
-
-def _version_refusal(headers: Headers, scope: Scope) -> Refusal | None:
-    query = QueryParams(scope.get("query_string", b""))
-    version = query.get("cartesia_version") or headers.get(VERSION_HEADER)
-    supported = " or ".join(SUPPORTED)
-    if not version:
-        return Refusal(400, f"The header {VERSION_HEADER} is required; the engine speaks {supported}.")
-    if version not in SUPPORTED:
-        return Refusal(400, f"The engine speaks {VERSION_HEADER} {supported} only.", "version_not_supported")
-    return None
+def _version(headers: Headers, scope: Scope) -> str | None:
+    """The query wins over the header (contract §1.2)."""
+    return QueryParams(scope.get("query_string", b"")).get(VERSION_QUERY) or headers.get(VERSION_HEADER) or None
 
 
 def _without_port(host: str) -> str:
@@ -95,7 +104,7 @@ def _without_port(host: str) -> str:
 
 
 def _is_preflight(scope: Scope, headers: Headers) -> bool:
-    return scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+    return scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
 
 
 def _preflight(headers: Headers) -> Response:

@@ -1,14 +1,21 @@
 """What the requests of one engine share: its options, its voices, its workers. No state is global."""
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self, cast
 
 import anyio
 from anyio import to_thread
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from sonant.engine.catalogue import catalogue, default_voice
+from sonant.engine.credentials import Caller
+from sonant.engine.ledger import Capability, Ledger
+from sonant.engine.limits import Limits
 from sonant.engine.options import EngineOptions
+from sonant.engine.records import Records
+from sonant.engine.tokens import Tokens
 from sonant.engine.voice_store import VoiceStore
 from sonant.engine.voices import EngineVoice
 from sonant.errors import EngineUnavailableError, UnknownVoiceError
@@ -26,6 +33,10 @@ class Machinery:
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self.store = VoiceStore(options.voices_path)
+        self.records = Records(options.records_path)
+        self.ledger = Ledger(options.ledger_path, options.credits)
+        self.limits = Limits(options.tts_concurrency, options.stt_concurrency)
+        self.tokens = Tokens(options.token_secret_path)
         self._stack = AsyncExitStack()
         self._starting = anyio.Lock()
         self._synthesiser: Synthesiser | None = None
@@ -73,10 +84,35 @@ class Machinery:
             )
         return found
 
+    async def charge(
+        self,
+        scope: Scope,
+        capability: Capability,
+        credits: float,
+        *,
+        model: str | None = None,
+        voice: str | None = None,
+    ) -> None:
+        """Write down what a request that succeeded has cost; failed ones cost nothing (contract §1.4).
+
+        Args:
+            scope: of the request, whose caller pays.
+            capability: what was done.
+            credits: as wire/costs.py counts them.
+            model: model id.
+            voice: voice id.
+        """
+        caller: Caller | None = scope.get("state", {}).get("caller")
+        charge = partial(
+            self.ledger.charge, capability, credits, model=model, voice=voice, caller=caller.id if caller else None
+        )
+        await to_thread.run_sync(charge, limiter=self.threads)
+
     def _check_open(self) -> None:
         if self._closed:
             raise EngineUnavailableError("The engine is shutting down.")
 
 
-def machinery_of(request: Request) -> Machinery:
-    return cast(Machinery, request.app.state.machinery)
+def machinery_of(connection: HTTPConnection) -> Machinery:
+    """Of a request or of a socket."""
+    return cast(Machinery, connection.app.state.machinery)

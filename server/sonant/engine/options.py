@@ -21,6 +21,12 @@ class EngineOptions:
     """Answer unknown voice ids with the default voice instead of 404."""
     workers: int = 2
     """Synthesis processes; each is one request spoken at a time."""
+    tts_concurrency: int = 256
+    """Generations at once; one more is answered with 429, as Cartesia's plans do (contract §14). Generous, because on
+    this machine requests queue for the workers without harm."""
+    stt_concurrency: int = 256
+    credits: float | None = None
+    """How many there are to spend before requests are answered with 402; None for no end."""
 
     def __post_init__(self) -> None:
         if self.api_key is None and not is_loopback(self.host):
@@ -31,8 +37,29 @@ class EngineOptions:
             )
 
     @property
+    def _folder(self) -> Path:
+        return self.data_dir / "engine"
+
+    @property
     def voices_path(self) -> Path:
-        return self.data_dir / "engine" / "voices.sqlite3"
+        return self._folder / "voices.sqlite3"
+
+    @property
+    def records_path(self) -> Path:
+        """Dictionaries, datasets, files and fine-tunes; what files hold lies in `files_dir`."""
+        return self._folder / "records.sqlite3"
+
+    @property
+    def files_dir(self) -> Path:
+        return self._folder / "files"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self._folder / "usage.sqlite3"
+
+    @property
+    def token_secret_path(self) -> Path:
+        return self._folder / "token_secret"
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from sonant.errors import SettingsError
 _LOOPBACK = "127.0.0.1"
 _KEEP_ALIVE_S = 75
 """Longer than a client's pool keeps a connection, so that it is the client who lets go."""
+_MESSAGE_MAX_BYTES = 1024 * 1024
+"""Of one message on a socket: the longest transcript is a tenth of it, a second of the widest audio 768 kB."""
 _FAREWELL_S = 0.5
 """For requests cut off by our end; they are cancelled, so they need milliseconds."""
 
@@ -44,23 +46,14 @@ async def embedded_engine(data_dir: Path) -> AsyncIterator[EngineAddress]:
 
 
 async def run_engine(
-    host: str,
-    port: int,
-    api_key: str | None,
-    data_dir: Path,
-    allow_origins: Sequence[str] = (),
-    any_voice: bool = False,
-    on_ready: Callable[[str], None] = lambda base_url: None,
+    options: EngineOptions, port: int = 0, on_ready: Callable[[str], None] = lambda base_url: None
 ) -> None:
-    """Serve until cancelled; `on_ready` gets the base URL once requests are answered.
+    """Serve at the host of the options until cancelled; `on_ready` gets the base URL once requests are answered.
 
     Raises:
-        SettingsError: beyond loopback without a key, or the port is taken.
+        SettingsError: the port is taken.
     """
-    options = EngineOptions(
-        data_dir=data_dir, api_key=api_key, host=host, allow_origins=tuple(allow_origins), any_voice=any_voice
-    )
-    async with served(build_engine(options), host, port) as base_url:
+    async with served(build_engine(options), options.host, port) as base_url:
         on_ready(base_url)
         await anyio.sleep_forever()
 
@@ -75,8 +68,9 @@ async def served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     listener = await _listen(host, port)
     server = _Server(
         uvicorn.Config(
-            app, http="h11", ws="none", loop="none", lifespan="on", log_config=None, access_log=False,
+            app, http="h11", ws="websockets-sansio", loop="none", lifespan="on", log_config=None, access_log=False,
             date_header=False, server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
+            ws_max_size=_MESSAGE_MAX_BYTES, ws_per_message_deflate=False,
         )
     )  # fmt: skip
     try:

@@ -1,4 +1,4 @@
-"""Text to speech: `POST /tts/bytes` and `POST /tts/sse`. Source: contract §2.3, §2.4, §3."""
+"""Text to speech: `POST /tts/bytes`, `POST /tts/sse` and `WS /tts/websocket`. Source: contract §2.3, §2.4, §3."""
 
 import base64
 from typing import Annotated, Any, Literal
@@ -111,6 +111,31 @@ class StreamedSpeechRequest(SpeechRequest):
     use_normalized_timestamps: bool | None = None
 
 
+BUFFER_DELAY_RANGE_MS = (0, 5000)
+BUFFER_DELAY_DEFAULT_MS = 3000
+"""How long a socket waits for a whole sentence. Source: contract §3.3."""
+
+
+class ContextRequest(StreamedSpeechRequest):
+    """Text for a context of `/tts/websocket`; the container must be raw. Source: contract §3.3."""
+
+    context_id: str | None = None
+    """Required since 2026-03-01; one socket multiplexes many."""
+    continues: Annotated[bool, Field(alias="continue")] = False
+    """More text will follow in this context."""
+    flush: bool = False
+    """Speak now what is buffered."""
+    max_buffer_delay_ms: Annotated[int, Field(ge=BUFFER_DELAY_RANGE_MS[0], le=BUFFER_DELAY_RANGE_MS[1])] | None = None
+    """How long to wait for a whole sentence; 0: the caller cuts sentences."""
+
+
+class CancelRequest(Message):
+    """Stop what of a context has not begun. Source: contract §3.3."""
+
+    context_id: str
+    cancel: Literal[True] = True
+
+
 class WordTimestamps(Message):
     """Parallel arrays; seconds from the start of the audio."""
 
@@ -133,6 +158,8 @@ class Event(Message):
     done: bool
     status_code: int = 206
     context_id: str | None = None
+    flush_id: int | None = None
+    """On a socket: which flush the text belongs to, counted from 1."""
     notices: list[str] | None = None
     """Sonant's addition: what the embedded engine confesses."""
 
@@ -171,6 +198,14 @@ class PhonemeTimes(Event):
     phoneme_timestamps: PhonemeTimestamps
 
 
+class FlushDone(Event):
+    """On a socket: all that was sent before a flush has been spoken."""
+
+    type: Literal["flush_done"] = "flush_done"
+    done: bool = False
+    flush_done: bool = True
+
+
 class Done(Event):
     type: Literal["done"] = "done"
     done: bool = True
@@ -188,9 +223,9 @@ class ErrorEvent(Event):
     error_code: str | None = None
 
 
-SpeechEvent = Chunk | Timestamps | PhonemeTimes | Done | ErrorEvent
+SpeechEvent = Chunk | Timestamps | PhonemeTimes | FlushDone | Done | ErrorEvent
 _EVENT: TypeAdapter[SpeechEvent] = TypeAdapter(Annotated[SpeechEvent, Field(discriminator="type")])
-_EVENT_TYPES = frozenset({"chunk", "timestamps", "phoneme_timestamps", "done", "error"})
+_EVENT_TYPES = frozenset({"chunk", "timestamps", "phoneme_timestamps", "flush_done", "done", "error"})
 
 
 def parse_event(data: dict[str, Any]) -> SpeechEvent | None:

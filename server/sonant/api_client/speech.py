@@ -1,0 +1,58 @@
+"""Calls that speak: text to speech and infill."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sonant.api_client.bodies import AudioBody, SpeechEvents, Upload
+from sonant.api_client.calls import Calls
+from sonant.api_client.connection import Call, Effect
+from sonant.api_client.failures import without_transcript
+from sonant.errors import InputError
+from sonant.wire.infill import InfillFields
+from sonant.wire.tts import SpeechRequest, StreamedSpeechRequest
+
+_AUDIO = "audio/*"
+
+
+class SpeechCalls(Calls):
+    # Contract §3.1
+    @asynccontextmanager
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioBody]:
+        """Speech in the container that was asked for, as it arrives. Spends credits."""
+        call = Call(
+            "POST", "/tts/bytes", Effect.PAYS, _AUDIO, json=request.to_wire(), transcript=request.transcript
+        )  # fmt: skip
+        async with self._connection.answer(call) as response:
+            yield AudioBody(response, self._connection.mask)
+
+    # Contract §3.2
+    @asynccontextmanager
+    async def speak_with_times(self, request: StreamedSpeechRequest) -> AsyncIterator[SpeechEvents]:
+        """Raw speech with the times of its words, as it arrives. Spends credits."""
+        call = Call(
+            "POST",
+            "/tts/sse",
+            Effect.PAYS,
+            "text/event-stream",
+            json=request.to_wire(),
+            transcript=request.transcript,
+        )
+        mask = self._connection.mask
+        async with self._connection.answer(call) as response:
+            yield SpeechEvents(response, mask, lambda text: without_transcript(mask(text), request.transcript))
+
+    # Contract §4
+    @asynccontextmanager
+    async def infill(
+        self, fields: InfillFields, *, left: Upload | None, right: Upload | None
+    ) -> AsyncIterator[AudioBody]:
+        """Speech that fits between two recordings, after one or before one. Spends credits."""
+        uploads = {name: clip for name, clip in (("left_audio", left), ("right_audio", right)) if clip is not None}
+        if not uploads:
+            raise InputError("Infill needs a recording before the new speech, one after it, or both.")
+        call = Call(
+            "POST", "/infill/bytes", Effect.PAYS, _AUDIO, form=fields.to_form(), uploads=uploads,
+            transcript=fields.transcript,
+        )  # fmt: skip
+        async with self._connection.answer(call) as response:
+            yield AudioBody(response, self._connection.mask)

@@ -1,0 +1,8 @@
+"""The tools of the toolset `voices`. Workflows are imported when a tool first runs: starting costs nothing."""
+
+from mcp.server.mcpserver.tools import Tool
+
+
+def voices_tools() -> list[Tool]:
+    """The tools of this set, built anew for each server."""
+    return []
