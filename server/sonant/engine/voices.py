@@ -59,10 +59,10 @@ class EngineVoice:
     def to_wire(self) -> Voice:
         """Both the newest field set and the SDK's (contract §6.1, §17)."""
         accent_id = self.accent.id if self.accent else None
-        accents = [VoiceAccent(accent=accent_id, locale=self.locale, is_native=True)]
+        locales = [VoiceAccent(accent=accent_id, locale=self.locale, is_native=True)]
         return Voice(
             id=self.id, name=self.name, tagline=self.tagline, description=self.description, gender=self.gender,
-            language=base_of(self.locale), accents=accents, locales=accents, accent=accent_id,
+            language=base_of(self.locale), accents=locales if accent_id else [], locales=locales, accent=accent_id,
             country=self.country, is_owner=self.is_owner, is_pro=False, status="active",
             access=self.access, visibility="owner" if self.is_owner else "all",
             created_at=timestamp(self.created_at), notices=list(self.confessions()) or None,
