@@ -9,9 +9,11 @@ import numpy as np
 import psutil
 import pytest
 
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.synthesis import SAMPLE_RATE, Piece, Synthesiser, Utterance, notices
 from sonant.engine.timbre import Timbre
 from sonant.errors import EngineError, EngineUnavailableError, InputError, UnsupportedOfflineError
+from sonant.wire.pronunciation import DictionaryItem
 
 CLEAR = Timbre()
 
@@ -113,7 +115,9 @@ async def test_inline_ipa_is_said(synthesiser, language):
 
 async def test_pronunciations_replace_whole_words_only(synthesiser):
     """A dictionary's word sounds as it says; a word that merely contains it does not."""
-    how = {"pronunciations": {"sql": "sequel", "gif": "<<dʒ|ɪ|f>>"}}
+    words = {"sql": "sequel", "gif": "<<dʒ|ɪ|f>>"}
+    items = [DictionaryItem(text=text, pronunciation=said) for text, said in words.items()]
+    how = {"pronunciations": Lexicon(items, any_case=True)}
     spoken = await say(synthesiser, "SQL gif gifts", **how)
     assert [word.word for word in spoken.words] == ["SQL", "gif", "gifts"]
     phonemes = "".join(phoneme.phoneme for phoneme in spoken.phonemes)

@@ -37,6 +37,7 @@ async def infill_bytes(request: Request) -> Response:
             SpeechRequest(
                 model_id=wanted.model_id, transcript=wanted.transcript, voice=wanted.voice_id,
                 output_format=wanted.output_format, language=wanted.language,
+                pronunciation_dict_id=wanted.pronunciation_dict_id,
             ),
             machinery,
         )  # fmt: skip

@@ -1,11 +1,14 @@
 """The marks a transcript may hold (contract §2.5, §2.6), as spans to be spoken."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from sonant.engine.emotions import EMOTIONS
+from sonant.engine.lexicon import Lexicon
+from sonant.engine.pronounce import unheard
+from sonant.wire.ipa import WRITTEN
 from sonant.wire.markup import parse
 from sonant.wire.tts import SPEED_RANGE, VOLUME_RANGE
 
@@ -56,19 +59,16 @@ _SPELLED_AT_ONCE = 200
 _LIKE_A_TAG = re.compile(r"</?(speed|volume|emotion|break|spell)\b", re.IGNORECASE)
 """What is left of these in the text was meant as a mark, and is none."""
 
-_ONLY_IPA = re.compile(r"(?:\s*<<[^<>\n]{1,200}>>)+\s*")
 
-
-def read_marks(transcript: str, manner: Manner, pronunciations: Mapping[str, str]) -> Marked:
+def read_marks(transcript: str, manner: Manner, lexicon: Lexicon | None = None) -> Marked:
     """Split a transcript at its marks; spans come in order, and each knows the manner that holds there."""
     notices: dict[str, None] = {}
     spans: list[Span] = []
-    replacements = _replacements(pronunciations)
     for part in parse(transcript):
         if isinstance(part, str):
             for found in _LIKE_A_TAG.finditer(part):
                 notices[f"A <{found[1].lower()}> tag was not understood and was read as text."] = None
-            spans += _text_spans(part, manner, replacements)
+            spans += _text_spans(part, manner, lexicon)
             continue
         match part.name:
             case "break":
@@ -90,7 +90,14 @@ def read_marks(transcript: str, manner: Manner, pronunciations: Mapping[str, str
                 spans.append(Span(Inline("ipa", part.value.replace("|", ""), part.value), manner))
             case "laughter":
                 notices["The offline engine cannot laugh; [laughter] was left out."] = None
+    odd = dict.fromkeys(symbol for span in spans if _is_ipa(span.content) for symbol in unheard(span.content.value))
+    if odd:
+        notices[f"In a pronunciation, the engine has no sound for {', '.join(odd)[:60]} and left it out."] = None
     return Marked(tuple(spans), tuple(notices))
+
+
+def _is_ipa(content: str | Inline | Break) -> TypeGuard[Inline]:
+    return isinstance(content, Inline) and content.kind == "ipa"
 
 
 def _within(limits: tuple[float, float], written: str, what: str, notices: dict[str, None]) -> float:
@@ -107,29 +114,19 @@ def _spelled(characters: str, manner: Manner) -> Iterator[Span]:
         yield from (Span(" " if start else "", manner), Span(Inline("spell", part, part), manner))
 
 
-_Replacements = tuple[re.Pattern[str], dict[str, str]]
-
-
-def _replacements(pronunciations: Mapping[str, str]) -> _Replacements | None:
-    spoken = {word.strip().lower(): value for word, value in pronunciations.items() if word.strip() and value.strip()}
-    if not spoken:
-        return None
-    longest_first = sorted(spoken, key=len, reverse=True)
-    words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
-    return words, spoken
-
-
-def _text_spans(text: str, manner: Manner, replacements: _Replacements | None) -> Iterator[Span]:
+def _text_spans(text: str, manner: Manner, lexicon: Lexicon | None) -> Iterator[Span]:
     end = 0
-    if replacements:
-        words, spoken = replacements
-        for found in words.finditer(text):
-            yield Span(text[end : found.start()], manner)
-            end = found.end()
-            value = spoken.get(found.group().lower(), found.group())
-            if _ONLY_IPA.fullmatch(value):
-                ipa = re.sub(r">>\s*<<", " ", value.strip())[2:-2]
-                yield Span(Inline("ipa", found.group(), ipa), manner)
-            else:
-                yield Span(Inline("alias", found.group(), value), manner)
+    for found in lexicon.find(text) if lexicon else ():
+        yield Span(text[end : found.start], manner)
+        end = found.end
+        yield from (Span(part, manner) for part in _said(text[found.start : end], found.pronunciation))
     yield Span(text[end:], manner)
+
+
+def _said(word: str, pronunciation: str) -> Iterator[Inline]:
+    """What is read in a word's place; the first part counts as the word, the others as nothing."""
+    for index, part in enumerate(WRITTEN.split(pronunciation)):
+        if not part.strip():
+            continue  # between two words of sounds; it would end the word that is being replaced
+        yield Inline("ipa" if index % 2 else "alias", word, part)
+        word = ""

@@ -12,6 +12,7 @@ from anyio import to_thread
 from sonant.engine.espeak import EspeakPool, worker_command
 from sonant.engine.languages import Language
 from sonant.errors import InputError
+from sonant.wire.ipa import standard
 
 _LONGEST_GROUP = 200
 """Characters between [[ and ]]; espeak-ng smashes its stack beyond about 300."""
@@ -27,12 +28,17 @@ _NEAREST = {
     "o": "oɔ", "ɤ": "oʌ", "ɯ": "uɪ", "ɜ": "əɛ", "ɝ": "ɚ", "ɐ": "əʌ", "ɪ": "ɪi", "ʊ": "ʊu", "ʌ": "ʌə", "ɵ": "oʊ",
     "ɘ": "ə", "ə": "əʌɐ", "æ": "æaɛ", "ɛ": "ɛe", "i": "iɪ", "u": "uʊ", "ɚ": "əɜ", "ᵻ": "ɪi",
     "r": "rɹɾʁ", "ɹ": "ɹrɾ", "ɾ": "ɾrɹd", "ʁ": "ʁrɣɹ", "ʀ": "ʁr", "ɻ": "ɹr", "x": "xχhk", "χ": "xh", "ħ": "h",
-    "ɦ": "h", "ç": "çʃx", "ʂ": "ʃs", "ɕ": "ʃs", "ʐ": "ʒz", "ʑ": "ʒz", "θ": "θts", "ð": "ðdz", "ɲ": "ɲn", "ŋ": "ŋn",
+    "ɦ": "h", "ʜ": "h", "ʍ": "wh", "ɓ": "b", "ɗ": "d", "ᶑ": "d", "ʄ": "ɟj", "ɠ": "ɡ", "ʛ": "ɡ", "ʙ": "b",
+    "ɽ": "ɾrɹ", "ɺ": "lɾ", "ɮ": "lʒ", "ʝ": "jʒ", "ʟ": "l", "ɴ": "nŋ", "ɧ": "ʃx", "ʡ": "ʔ", "ʢ": "ʕʔ", "ⱱ": "vʋ",
+    "ʏ": "yʊɪ", "ɶ": "œɛ", "ɞ": "ɜə", "ʔ": "ʔ", "ç": "çʃx", "ʂ": "ʃs", "ɕ": "ʃs", "ʐ": "ʒz", "ʑ": "ʒz", "θ": "θts", "ð": "ðdz", "ɲ": "ɲn", "ŋ": "ŋn",
     "ɳ": "n", "ɭ": "l", "ʎ": "ʎlj", "ɫ": "ɫl", "ɬ": "lʃ", "ʈ": "t", "ɖ": "d", "c": "ck", "ɟ": "ɟɡ", "q": "qk", "ɢ": "ɡ",
     "β": "βbv", "ɸ": "f", "ʋ": "ʋv", "v": "vʋw", "w": "wʋv", "ɥ": "jw", "ɰ": "ɣw", "ɣ": "ɣɡ", "ʒ": "ʒʃz", "z": "zs",
     "ʕ": "ʔ", "h": "hx", "j": "ji", "ʃ": "ʃs", "b": "bp", "d": "dt", "ɡ": "ɡk", "ɱ": "m",
 }  # fmt: skip
 """What to say where the language lacks a sound, the nearest first."""
+
+_PLAIN = frozenset("fklmnpst")
+"""Sounds of every language, which need no neighbour."""
 
 _VOWEL = 2
 _PAUSE, _STRESS_MARK = 0, 1
@@ -81,10 +87,35 @@ class Pronouncer:
         return names
 
 
+def unheard(ipa: str) -> list[str]:
+    """What of it is left out in every language: neither a sound, nor near one, nor a mark. Each once."""
+    return [
+        symbol
+        for symbol in dict.fromkeys(_symbols(ipa))
+        if not (_is_sound(symbol) or symbol in _STRESS or symbol in _SILENT or unicodedata.category(symbol)[0] == "M")
+    ]
+
+
+def has_sound(ipa: str) -> bool:
+    return any(map(_is_sound, _symbols(ipa)))
+
+
+def _is_sound(symbol: str) -> bool:
+    return symbol in _NEAREST or symbol in _PLAIN
+
+
+def _symbols(ipa: str) -> str:
+    """Decomposed, since marks may be left out, without ties and bars."""
+    return re.sub("[\u0361\u035c|]", "", _decomposed(standard(ipa)))
+
+
+def _decomposed(ipa: str) -> str:
+    return unicodedata.normalize("NFD", ipa).replace("c\u0327", "ç")  # whose tail is no mark but another letter
+
+
 def to_names(ipa: str, names: Mapping[str, str]) -> list[str]:
     """Names and stress marks, in order: the longest match first, then the nearest sound, else left out."""
-    symbols = unicodedata.normalize("NFD", ipa).replace("g", "ɡ")
-    symbols = re.sub("[\u0361\u035c|]", "", symbols).replace("ɝ", "ɜː" if "ɜː" in names else "ɚ")
+    symbols = _symbols(ipa).replace("ɝ", "ɜː" if "ɜː" in names else "ɚ")
     longest = max(map(len, names), default=1)
     found: list[str] = []
     at = 0
@@ -118,7 +149,7 @@ def _join(names: Sequence[str]) -> list[str]:
 
 
 def _plain(ipa: str) -> str:
-    return unicodedata.normalize("NFD", ipa).strip().replace("ˈ", "").replace("ˌ", "")
+    return _decomposed(ipa).strip().replace("ˈ", "").replace("ˌ", "")
 
 
 def _sounds_of(data_folder: Path, espeak_language: str) -> list[tuple[str, int]]:
@@ -141,7 +172,8 @@ def _sounds_of(data_folder: Path, espeak_language: str) -> list[tuple[str, int]]
         for name, place in sounds.items()
         if place[1] not in (_PAUSE, _STRESS_MARK) and name[0] != "_" and not set(name) & set("|%=$")
     }
-    order = sorted(usable, key=lambda name: ("#" in name, usable[name][0], len(name), name))
+    # English `z/2`, for one, is an s after a pause: a variant for where words meet.
+    order = sorted(usable, key=lambda name: ("#" in name or "/2" in name, usable[name][0], len(name), name))
     return [(name, usable[name][1]) for name in order]
 
 

@@ -7,7 +7,9 @@ from anyio import to_thread
 from sonant.audio.formats import BIT_RATES, SAMPLE_RATES, AudioFormat
 from sonant.engine.accents import find_accent
 from sonant.engine.answers import refuse
+from sonant.engine.dictionaries import dictionary_of
 from sonant.engine.languages import speakable
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.machinery import Machinery
 from sonant.engine.synthesis import Utterance, notices
 from sonant.engine.voices import EngineVoice
@@ -56,8 +58,7 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
         raise refuse(400, "Give either `language` or `locale`, not both.")
     audio_format = check_format(wanted.output_format)
     _check_normalization(wanted.normalization, wanted.model_id)
-    if wanted.pronunciation_dict_id:
-        raise refuse(404, "There is no pronunciation dictionary of that id here.", "pronunciation_dict_not_found")
+    lexicon = await _lexicon(wanted.pronunciation_dict_id, wanted.model_id, machinery)
     manner = wanted.generation_config or GenerationConfig()
     if manner.emotion is not None and manner.emotion not in EMOTIONS:
         raise refuse(400, f"generation_config.emotion: use one of {', '.join(EMOTIONS)}.")
@@ -70,9 +71,22 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
         speed=manner.speed or 1.0,
         volume=manner.volume or 1.0,
         emotion=manner.emotion,
+        pronunciations=lexicon,
     )
     said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
     return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said))))
+
+
+async def _lexicon(dictionary_id: str | None, model_id: str, machinery: Machinery) -> Lexicon | None:
+    """Source: contract §8."""
+    if not dictionary_id:
+        return None
+
+    def read() -> Lexicon:
+        items = dictionary_of(machinery.records, dictionary_id).items
+        return Lexicon(items, any_case=model_id.startswith(_LOCALE_MODELS))
+
+    return await to_thread.run_sync(read, limiter=machinery.threads)
 
 
 def check_model(model_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,7 @@ from sonant.engine import espeak
 from sonant.engine.emotions import prosody_of
 from sonant.engine.espeak import SAMPLE_RATE, EspeakPool, Speech
 from sonant.engine.languages import Language, check_script, speakable
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Inline, Manner
 from sonant.engine.pronounce import Pronouncer
 from sonant.engine.scripts import foreign_script_notice
@@ -69,8 +70,8 @@ class Utterance:
     volume: float = 1.0
     """0.5 to 2.0."""
     emotion: str | None = None
-    pronunciations: Mapping[str, str] = field(default_factory=dict)
-    """Word → `<<IPA>>` or text that sounds like it."""
+    pronunciations: Lexicon | None = None
+    """Words to be said otherwise than they are written."""
 
 
 @dataclass(frozen=True)

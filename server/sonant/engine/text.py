@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Break, Inline, Manner, Span, read_marks
 
 LONGEST_SENTENCE = 400
@@ -43,6 +44,13 @@ class Token:
     def word(self) -> str:
         return "".join(part if isinstance(part, str) else part.word for part in self.parts)
 
+    @property
+    def read(self) -> str:
+        """The letters that are read, which a dictionary may have replaced; sounds have none."""
+        return "".join(
+            part if isinstance(part, str) else "" if part.kind == "ipa" else part.value for part in self.parts
+        )
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -70,7 +78,7 @@ class Script:
 
     @property
     def plain(self) -> str:
-        return " ".join(token.word for step in self.steps if isinstance(step, Sentence) for token in step.tokens)
+        return " ".join(token.read for step in self.steps if isinstance(step, Sentence) for token in step.tokens)
 
 
 def clean(text: str) -> str:
@@ -84,7 +92,7 @@ def is_speakable(transcript: str) -> bool:
 
 
 def read_script(
-    transcript: str, language: str, manner: Manner | None = None, pronunciations: Mapping[str, str] | None = None
+    transcript: str, language: str, manner: Manner | None = None, pronunciations: Lexicon | None = None
 ) -> Script:
     """Cut a transcript.
 
@@ -92,9 +100,9 @@ def read_script(
         transcript: anything; marks of contract §2.5 and §2.6 are obeyed, all else is text.
         language: wire code, for the ends of sentences.
         manner: what holds until a mark says otherwise.
-        pronunciations: word → `<<IPA>>` or text that sounds like it; matched as whole words in any case.
+        pronunciations: words to be said otherwise than they are written.
     """
-    marked = read_marks(clean(transcript), manner or Manner(), pronunciations or {})
+    marked = read_marks(clean(transcript), manner or Manner(), pronunciations)
     steps: list[Sentence | Silence] = []
     for is_break, spans in groupby(marked.spans, key=lambda span: isinstance(span.content, Break)):
         if is_break:

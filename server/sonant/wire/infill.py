@@ -15,9 +15,13 @@ class InfillFields(Message):
     transcript: str
     voice_id: str
     output_format: OutputFormat
+    pronunciation_dict_id: str | None = None
+    """Not among the documented fields of infill; the embedded engine obeys it."""
 
     def to_form(self) -> dict[str, str]:
         """Flat form fields; nested ones use brackets (contract §1.3)."""
         flat = {"model_id": self.model_id, "language": self.language, "transcript": self.transcript,
                 "voice_id": self.voice_id}  # fmt: skip
+        if self.pronunciation_dict_id:
+            flat["pronunciation_dict_id"] = self.pronunciation_dict_id
         return flat | {f"output_format[{key}]": str(value) for key, value in self.output_format.to_wire().items()}
