@@ -9,6 +9,7 @@ from anyio import to_thread
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from sonant.engine.blobs import Blobs
 from sonant.engine.catalogue import catalogue, default_voice
 from sonant.engine.credentials import Caller
 from sonant.engine.ledger import Capability, Ledger
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from sonant.engine.synthesis import Synthesiser
 
 _THREADS = 4
+FILE_KINDS = ("file", "dataset_file")
+"""Kinds of records whose id is also that of their bytes in `Machinery.blobs`."""
 
 
 class Machinery:
@@ -34,6 +37,7 @@ class Machinery:
         self.options = options
         self.store = VoiceStore(options.voices_path)
         self.records = Records(options.records_path)
+        self.blobs = Blobs(options.files_dir, self._is_file)
         self.ledger = Ledger(options.ledger_path, options.credits)
         self.limits = Limits(options.tts_concurrency, options.stt_concurrency)
         self.tokens = Tokens(options.token_secret_path)
@@ -107,6 +111,10 @@ class Machinery:
             self.ledger.charge, capability, credits, model=model, voice=voice, caller=caller.id if caller else None
         )
         await to_thread.run_sync(charge, limiter=self.threads)
+
+    def _is_file(self, file_id: str) -> bool:
+        """Whether anything still wants those bytes."""
+        return any(self.records.get(kind, file_id) for kind in FILE_KINDS)
 
     def _check_open(self) -> None:
         if self._closed:
