@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import cast
 
@@ -14,8 +15,9 @@ from starlette.types import Scope
 
 from sonant.engine.answers import error_event, refusal_of, refuse
 from sonant.engine.machinery import Machinery, machinery_of
-from sonant.engine.sounding import BodyEncoder, body_of, slices, sound_of
+from sonant.engine.sounding import BodyEncoder, body_of, kept, slices, sound_of
 from sonant.engine.speaking import Order, read_order
+from sonant.engine.stored_files import Recording
 from sonant.engine.streaming import StreamedAnswer
 from sonant.engine.synthesis import Piece
 from sonant.engine.uploads import read_json
@@ -31,6 +33,7 @@ from sonant.wire.tts import (
     Timestamps,
     WordTimestamps,
 )
+from sonant.wire.versions import FILE_ID_HEADER
 
 
 async def speak_bytes(request: Request) -> Response:
@@ -39,12 +42,21 @@ async def speak_bytes(request: Request) -> Response:
     order = await read_order(wanted, machinery)
     synthesiser = await machinery.synthesiser()
     sound = sound_of(synthesiser.speak(order.utterance))
-    return StreamedAnswer(
-        body_of(sound, order.audio_format, machinery.threads),
+    body = body_of(sound, order.audio_format, machinery.threads)
+    recording = None
+    if wanted.save:
+        name = f"speech {datetime.now(UTC):%Y-%m-%d %H.%M.%S}.{order.audio_format.extension}"
+        recording = Recording(machinery, name, "tts_generation")
+        body = kept(body, recording, machinery.threads)
+    answer = StreamedAnswer(
+        body,
         order.content_type,
         order.notices,
         whole_if_one=order.audio_format.container != "raw",
     )
+    if recording is not None:
+        answer.headers[FILE_ID_HEADER] = recording.id
+    return answer
 
 
 async def speak_events(request: Request) -> Response:

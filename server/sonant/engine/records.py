@@ -1,7 +1,7 @@
 """What the engine keeps beside voices: dictionaries, datasets, files, fine-tunes, each a JSON object with an id."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,15 @@ class Records:
         query = "SELECT id, body FROM records WHERE kind = ? AND parent IS ? ORDER BY position DESC"
         rows = self._database.read(lambda db: db.execute(query, (kind, parent)).fetchall())
         return [(record_id, json.loads(body) if body else None) for record_id, body in rows]
+
+    def entries_of(self, kinds: Sequence[str]) -> list[tuple[str, str, Body | None]]:
+        """Kind, id and body of all of several kinds, whatever their parents, newest first; None for deleted ones."""
+        if not self._database.exists():
+            return []
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT kind, id, body FROM records WHERE kind IN ({marks}) ORDER BY position DESC"  # noqa: S608
+        rows = self._database.read(lambda db: db.execute(query, tuple(kinds)).fetchall())
+        return [(kind, record_id, json.loads(body) if body else None) for kind, record_id, body in rows]
 
     def get(self, kind: str, record_id: str) -> Body | None:
         if not self._database.exists():

@@ -17,6 +17,8 @@ from sonant.engine.synthesis import SAMPLE_RATE, Piece
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
+    from sonant.engine.stored_files import Recording
+
 _HOLD_S = 20.0
 """A clip no longer than this is finished before its first byte goes out, so that its header tells the truth."""
 _SLICE_S = 2.0
@@ -115,3 +117,19 @@ async def body_of(
                     yield ready
         await to_thread.run_sync(encoder.finish, limiter=threads)
         yield encoder.take()
+
+
+async def kept(
+    chunks: AsyncGenerator[bytes, None], recording: "Recording", threads: anyio.CapacityLimiter
+) -> AsyncGenerator[bytes, None]:
+    """The same chunks, which are stored as they pass: all of them, or nothing if they are not taken to their end."""
+    async with aclosing(chunks):
+        try:
+            async for chunk in chunks:
+                await to_thread.run_sync(recording.write, chunk, limiter=threads)
+                yield chunk
+            await to_thread.run_sync(recording.keep, limiter=threads)
+        except BaseException as reason:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(recording.drop, reason, limiter=threads)
+            raise

@@ -4,14 +4,19 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 import anyio
+from anyio import to_thread
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from sonant.engine.answers import refuse
+from sonant.errors import EngineUnavailableError
+from sonant.folders import make_private_folder
 
 JSON_MAX_BYTES = 8 * 1024 * 1024
 FIELD_SLACK_BYTES = 256 * 1024
@@ -92,6 +97,12 @@ class Form:
             raise _too_large(f"The file in `{name}`", max_bytes)
         return value.file
 
+    def filename(self, name: str) -> str:
+        """What the sender calls the file of that name: one printable line without folders, perhaps empty."""
+        value = self.data.get(name)
+        told = (value.filename or "") if isinstance(value, UploadFile) else ""
+        return "".join(filter(str.isprintable, told.replace("\\", "/").rpartition("/")[2])).strip()
+
     def required_file(self, name: str, max_bytes: int) -> BinaryIO:
         file = self.file(name, max_bytes)
         if file is None:
@@ -99,19 +110,47 @@ class Form:
         return file
 
 
+class _Parser(MultiPartParser):
+    """Puts files where it is told to."""
+
+    folder: Path | None = None
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        upload = self._current_part.file
+        if upload is not None and self.folder is not None:
+            spooled = SpooledTemporaryFile(max_size=self.spool_max_size, dir=str(self.folder))
+            self._files_to_close_on_error.append(spooled)
+            upload.file = cast(BinaryIO, spooled)
+
+
 @asynccontextmanager
-async def read_form(request: Request, *, max_bytes: int) -> AsyncIterator[Form]:
+async def read_form(request: Request, *, max_bytes: int, folder: Path | None = None) -> AsyncIterator[Form]:
     """A multipart form of at most `max_bytes`; files above 1 MB are on disk, and gone afterwards.
+
+    Args:
+        request: whose body it is.
+        max_bytes: of all files together.
+        folder: on which disk the files lie meanwhile; None for the system's temporary folder, which may be memory.
 
     Raises:
         APIError: 400 when it is not a form, 413 when it is too long.
+        EngineUnavailableError: the disk is full.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise refuse(400, "The body must be multipart/form-data.")
     stream = _bounded(request, max_bytes + FIELD_SLACK_BYTES, "The upload", max_bytes)
-    parser = MultiPartParser(request.headers, stream, max_files=4, max_fields=64)
+    parser = _Parser(request.headers, stream, max_files=4, max_fields=64)
+    parser.folder = folder
     try:
+        if folder is not None:
+            await to_thread.run_sync(make_private_folder, folder)
         form = await parser.parse()
+    except OSError as error:
+        raise EngineUnavailableError(
+            f"The upload cannot be written to the disk: {error.strerror or error}.",
+            hint="Check the space on the engine's disk, or name another place with SONANT_DATA_DIR.",
+        ) from error
     except MultiPartException as error:
         raise refuse(400, f"The form cannot be read: {error.message}") from None
     try:
