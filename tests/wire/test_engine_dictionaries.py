@@ -51,18 +51,19 @@ def test_a_word_is_spoken_as_its_dictionary_says(http: httpx.Client) -> None:
     assert "sˈikwəl" in spoken
     assert phonemes(http, "SQL").startswith("ˌɛs")
     assert phonemes(http, "東京.", **how).endswith("kjoʊ")
-    assert http.post("/tts/bytes", json=speech("Hi Maya.", **how)).content != http.post(
-        "/tts/bytes", json=speech("Hi Maya.")
-    ).content  # fmt: skip
+    long = said(http.post(PATH, json={"name": "Long", "items": [MAYA | {"pronunciation": "Mississippi " * 5}]}))
+    longer = {"pronunciation_dict_id": long["id"]}
+    lengths = [len(http.post("/tts/bytes", json=speech("Maya.", **more)).content) for more in ({}, longer)]
+    assert lengths[1] > 2 * lengths[0]
     clip = http.post("/tts/bytes", json=speech("We saw it.", output_format=WAV)).content
     form = {"model_id": "sonic-3", "language": "en", "transcript": "Maya", "voice_id": speech()["voice"],
             "output_format[container]": "wav", "output_format[sample_rate]": "22050",
             "output_format[encoding]": "pcm_s16le"}  # fmt: skip
-    bodies = {
-        http.post("/infill/bytes", data=form | more, files={"left_audio": ("a.wav", io.BytesIO(clip))}).content
-        for more in ({}, how)
-    }
-    assert len(bodies) == 2
+    lengths = [
+        len(http.post("/infill/bytes", data=form | more, files={"left_audio": ("a.wav", io.BytesIO(clip))}).content)
+        for more in ({}, longer)
+    ]
+    assert lengths[1] > 2 * lengths[0]
 
 
 def test_sounds_nobody_has_are_told_or_refused(http: httpx.Client) -> None:

@@ -17,7 +17,7 @@ from sonant.errors import APITimeoutError, AudioInputError, RemoteWireError
 from sonant.wire.errors import error_from
 from sonant.wire.notices import NOTICE_HEADER, from_headers
 from sonant.wire.tts import Done, SpeechEvent, parse_event
-from sonant.wire.versions import REQUEST_ID_HEADER
+from sonant.wire.versions import FILE_ID_HEADER, REQUEST_ID_HEADER
 
 UPLOAD_PIECE_BYTES = 256 * 1024
 """Read from disk at a time, in a thread."""
@@ -127,6 +127,8 @@ class AudioBody:
         self._response = response
         self.content_type: str = response.headers.get("content-type", "")
         self.request_id: str | None = response.headers.get(REQUEST_ID_HEADER)
+        self.file_id: str | None = response.headers.get(FILE_ID_HEADER)
+        """Where it is stored, if the request said `save`."""
         self.notices = notices_of(response, mask)
         """What the answer confesses about itself."""
         if self.content_type.lower().startswith(_TEXT_TYPES):

@@ -9,9 +9,11 @@ import errno
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -20,7 +22,7 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sonant.errors import SpeechError
+from sonant.errors import APITimeoutError, SpeechError
 from sonant.workflows.state import State
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -41,6 +43,19 @@ def state_of(ctx: Context[State]) -> State:
     if state.settings.problem is not None:
         raise state.settings.problem
     return state
+
+
+@contextmanager
+def in_time(state: State) -> Iterator[None]:
+    """Around what has no business outlasting the call.
+
+    Raises:
+        APITimeoutError: it did.
+    """
+    with anyio.move_on_after(state.settings.call_limit_s) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise APITimeoutError("The speech service did not answer in time.", hint="Try again in a minute.")
 
 
 def reports_errors(function: ToolFunction) -> ToolFunction:

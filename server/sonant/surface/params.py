@@ -4,6 +4,7 @@ Optional ones are typed `X | None` so that an explicit null means the default, a
 nullable unions, and they cost tokens.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -37,6 +38,13 @@ def _gender(value: object) -> object:
         "neutral": "gender_neutral",
     }
     return words.get(value.strip().lower(), value.strip().lower()) if isinstance(value, str) else value
+
+
+def _lines(value: object) -> object:
+    """A list of lines, or an object of words, as the text it stands for."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 AUDIO_REFERENCE = "path, https:// URL or audio:// id"
@@ -75,7 +83,16 @@ Volume = Annotated[
 ]
 Emotion = Annotated[str | None, _text("neutral, calm, happy, sad, angry, excited, …")]
 Model = Annotated[str | None, _text("Rarely needed")]
-DictionaryId = Annotated[str | None, _text("Dictionary")]
+DictionaryId = Annotated[str | None, _text("Dictionary's name or id")]
+Dictionary = Annotated[str | None, _text("Name or id")]
+RequiredDictionary = Annotated[str, _text("Name or id")]
+Words = Annotated[
+    str,
+    BeforeValidator(_lines),
+    _text("Lines: word = <<k|ɑ|ɹ>> (IPA, each word in its own <<>>) or = text that sounds like it"),
+]
+WordsToDelete = Annotated[str | None, BeforeValidator(_lines), _text("Only these, one a line")]
+CaseSensitive = Annotated[bool | None, _flat("boolean", "US is not us")]
 Timestamps = Annotated[bool | None, _flat("boolean", "Also save word times")]
 Filename = Annotated[str | None, _text("Without ending")]
 Audio = Annotated[str, _text(AUDIO_REFERENCE.capitalize())]

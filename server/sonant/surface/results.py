@@ -74,6 +74,19 @@ class Infill(Sound):
     words_duration_s: float | None = None
 
 
+class DictionaryRow(BaseModel):
+    id: str
+    name: str
+    words: int
+
+
+class Pronunciations(BaseModel):
+    dictionaries: list[DictionaryRow] = []
+    words: list[str] = []
+    next_cursor: str | None = None
+    notices: list[str] = []
+
+
 class Deleted(BaseModel):
     """Whether it is gone; not, where the person was asked and declined, or has to be asked first."""
 
@@ -137,6 +150,11 @@ def where(state: State, entry: "Entry") -> str:
     """The same in words."""
     found = place(state, entry)
     return found["path"] or found["uri"] or entry.uri
+
+
+def counted(number: int, what: str) -> str:
+    """`1 word`, `2 words`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def sentences(*parts: str) -> str:

@@ -36,7 +36,7 @@ from sonant.wire.tts import (
     Timestamps,
 )
 from sonant.wire.voices import Voice
-from sonant.workflows import splitting
+from sonant.workflows import pronunciation, splitting
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
 from sonant.workflows.tasks import task_group
@@ -119,6 +119,7 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
     """
     order = check(order)
     voice = await resolve(state, order.voice, order.language)
+    order = replace(order, pronunciation_dict_id=await pronunciation.id_of(state, order.pronunciation_dict_id))
     await state.library.prepare()
     api = await state.api()
     pieces = splitting.split(order.transcript, order.language or voice.language)

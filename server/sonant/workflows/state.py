@@ -42,6 +42,8 @@ class State:
     """Notices that need saying only once in a process, and were."""
     voices: "dict[str, tuple[float, Voice]]" = field(default_factory=dict)
     """Voice id or name → (when it was looked up, in monotonic seconds; the voice). See workflows/voices.py."""
+    saving_words: anyio.Lock = field(default_factory=anyio.Lock)
+    """Around reading a pronunciation dictionary and writing it back."""
     _api: "APIClient | None" = None
     _library: "Library | None" = None
     _connecting: anyio.Lock = field(default_factory=anyio.Lock)
