@@ -90,12 +90,12 @@ async def serve(home: Home, *, call_limit_s: float | None = None, **variables: s
         yield Served(settings, state, home)
 
 
-_servers: dict[tuple[str | None, bool], tuple[MCPServer[State], list[State]]] = {}
+_servers: dict[tuple[str | None, bool, tuple[str, ...]], tuple[MCPServer[State], list[State]]] = {}
 
 
 def _server(settings: Settings) -> tuple[MCPServer[State], list[State]]:
     """A server as build_server makes it, made once for all settings it tells alike: that takes 50 ms."""
-    told = str(settings.problem) if settings.problem else None, settings.embedded
+    told = str(settings.problem) if settings.problem else None, settings.embedded, settings.toolsets
     if told not in _servers:
         states: list[State] = []
         _servers[told] = build_server(settings, lambda: nullcontext(states.pop())), states

@@ -5,11 +5,12 @@ nullable unions, and they cost tokens.
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sonant.audio.formats import PRESETS, SAMPLE_RATES
+from sonant.wire.files import Purpose
 from sonant.wire.tts import SPEED_RANGE, VOLUME_RANGE
 
 
@@ -105,6 +106,13 @@ TranscriptFormat = Annotated[
     _text("Default text; json has word times", enum=["text", "srt", "vtt", "json"]),
 ]
 Query = Annotated[str | None, _text("In name or description")]
+FileQuery = Annotated[str | None, _text("In its name")]
+FilePurpose = Annotated[
+    Purpose | None,
+    BeforeValidator(_lower),
+    _text("tts_generation is saved speech", enum=list(get_args(Purpose))),
+]
+FileId = Annotated[str, _text("From list_files")]
 Gender = Annotated[
     Literal["masculine", "feminine", "gender_neutral"] | None,
     BeforeValidator(_gender),

@@ -10,6 +10,7 @@ from sonant.surface import results
 from sonant.surface.results import NOWHERE, answer, fresh_notices, place, seconds, sentences, where
 from sonant.wire.languages import NAMES, base_of
 from sonant.wire.voices import Voice, VoiceMetadata
+from sonant.workflows.files import Downloaded
 from sonant.workflows.filling import InfillMade
 from sonant.workflows.speaking import SpeechMade
 from sonant.workflows.state import State
@@ -102,6 +103,14 @@ def _transcript(made: TranscriptMade, state: State) -> CallToolResult:
         credits=0 if state.settings.embedded else made.credits,
         notices=notices,
     )
+    return answer(text, data, made.entry, state=state)
+
+
+@_render.register
+def _downloaded(made: Downloaded, state: State) -> CallToolResult:
+    name = shown(made.file.filename, 80) or made.file.id
+    text = f"Saved {name}, {seconds(made.entry.duration_s)} of audio, to {where(state, made.entry)}."
+    data = results.Sound(**place(state, made.entry), duration_s=round(made.entry.duration_s or 0, 3))
     return answer(text, data, made.entry, state=state)
 
 

@@ -87,6 +87,19 @@ class Pronunciations(BaseModel):
     notices: list[str] = []
 
 
+class FileRow(BaseModel):
+    id: str
+    name: str
+    purpose: str | None = None
+    size: int | None = None
+    created_at: str | None = None
+
+
+class Files(BaseModel):
+    files: list[FileRow] = []
+    next_cursor: str | None = None
+
+
 class Deleted(BaseModel):
     """Whether it is gone; not, where the person was asked and declined, or has to be asked first."""
 

@@ -6,6 +6,7 @@ from mcp.server.mcpserver.tools import Tool
 
 from sonant.surface.tools.account import account_tools
 from sonant.surface.tools.core import core_tools
+from sonant.surface.tools.files import files_tools
 from sonant.surface.tools.pronunciation import pronunciation_tools
 from sonant.surface.tools.training import training_tools
 from sonant.surface.tools.voices import voices_tools
@@ -15,7 +16,7 @@ _TOOLS: dict[str, Callable[[], list[Tool]]] = {
     "voices": voices_tools,
     "pronunciation": pronunciation_tools,
     "training": training_tools,
-    "account": account_tools,
+    "account": lambda: [*account_tools(), *files_tools()],
 }
 
 
