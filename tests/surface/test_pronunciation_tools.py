@@ -22,7 +22,7 @@ async def test_words_are_taught_heard_changed_and_forgotten(served: Served) -> N
         listed = await client.call_tool("list_pronunciations", {})
         assert "none" in first_text(listed) or "no pronunciation" in first_text(listed)
         made = await client.call_tool("save_pronunciations", {"words": "Maya = /ˈzuːluːluːluːluːluːluː/\nSQL: sequel"})
-        row = said(made)["dictionaries"][0]
+        row = said(made)
         assert (row["name"], row["words"]) == ("Pronunciations", 2)
         assert "new dictionary Pronunciations" in first_text(made)
         assert "Maya is saved as <<ˈ|z|uː|l|uː|l|uː" in first_text(made)
@@ -50,6 +50,11 @@ async def test_words_are_taught_heard_changed_and_forgotten(served: Served) -> N
         assert said(words)["words"] == ["US = U.S. (case-sensitive)"]
         made = await client.call_tool("save_pronunciations", {"words": "a = b"})
         assert "Saved in Pronunciations" in first_text(made)
+        api = await served.state.api()
+        await api.pin_dictionary(row["id"])
+        assert (await api.get_dictionary(row["id"])).pinned
+        await api.pin_dictionary(row["id"], pinned=False)
+        assert not (await api.get_dictionary(row["id"])).pinned
         gone = await client.call_tool("delete_pronunciations", {"dictionary": row["id"], "confirm": True})
         assert said(gone) == {"deleted": True, "id": row["id"]}
         assert "list_pronunciations" in refused(

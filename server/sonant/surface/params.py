@@ -90,7 +90,7 @@ RequiredDictionary = Annotated[str, _text("Name or id")]
 Words = Annotated[
     str,
     BeforeValidator(_lines),
-    _text("Lines: word = <<k|ɑ|ɹ>> (IPA, each word in its own <<>>) or = text that sounds like it"),
+    _text("Lines: word = <<k|ɑ|ɹ>> (IPA, <<>> for each word) or text that sounds like it"),
 ]
 WordsToDelete = Annotated[str | None, BeforeValidator(_lines), _text("Only these, one a line")]
 CaseSensitive = Annotated[bool | None, _flat("boolean", "US is not us")]

@@ -4,7 +4,7 @@ from mcp_types import CallToolResult
 
 from sonant.errors import InputError
 from sonant.library.names import shown
-from sonant.surface.results import DictionaryRow, Pronunciations, answer, counted, sentences
+from sonant.surface.results import DictionaryRow, Pronunciations, SavedPronunciations, answer, counted, sentences
 from sonant.wire.pronunciation import Dictionary, DictionaryItem, DictionaryPage
 from sonant.workflows.pronunciation import SavedWords
 from sonant.workflows.state import State
@@ -14,9 +14,7 @@ _WORDS_AT_ONCE = 100
 
 def dictionaries(state: State, page: DictionaryPage) -> CallToolResult:
     rows = [_row(dictionary) for dictionary in page.data]
-    head = (
-        f"{_plural(len(rows))}" if rows else "There is no pronunciation dictionary yet; save_pronunciations makes one."
-    )
+    head = _plural(len(rows)) if rows else "There is no pronunciation dictionary yet; save_pronunciations makes one."
     lines = [f"- {row.name} ({counted(row.words, 'word')}): {row.id}" for row in rows]
     cursor = page.data[-1].id if page.has_more and page.data else None
     more = [f"More with cursor={cursor}"] if cursor else []
@@ -47,7 +45,8 @@ def saved(state: State, made: SavedWords) -> CallToolResult:
         f"Use it with text_to_speech, pronunciation_dict_id={row.id}.",
         *made.notices,
     )
-    return answer(text, Pronunciations(dictionaries=[row], notices=list(made.notices)), state=state)
+    data = SavedPronunciations(id=row.id, name=row.name, words=row.words, notices=list(made.notices))
+    return answer(text, data, state=state)
 
 
 def _row(dictionary: Dictionary) -> DictionaryRow:

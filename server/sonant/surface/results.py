@@ -84,6 +84,12 @@ class Pronunciations(BaseModel):
     dictionaries: list[DictionaryRow] = []
     words: list[str] = []
     next_cursor: str | None = None
+
+
+class SavedPronunciations(BaseModel):
+    id: str
+    name: str
+    words: int
     notices: list[str] = []
 
 
@@ -100,10 +106,8 @@ class Files(BaseModel):
     next_cursor: str | None = None
 
 
-class Deleted(BaseModel):
-    """Whether it is gone; not, where the person was asked and declined, or has to be asked first."""
-
-    deleted: bool
+class Deleted(BaseModel):  # a docstring would be part of every schema
+    deleted: bool  # not, where the person was asked and declined, or has to be asked first
     id: str | None = None
 
 

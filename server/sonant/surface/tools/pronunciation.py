@@ -30,7 +30,7 @@ def pronunciation_tools() -> list[Tool]:
 async def list_pronunciations(
     dictionary: p.Dictionary = None, cursor: p.Cursor = None, *, ctx: Ctx
 ) -> Annotated[CallToolResult, results.Pronunciations]:
-    """The pronunciation dictionaries, or the words of one. Free."""
+    """Pronunciation dictionaries, or the words of one. Free."""
     state = state_of(ctx)
     from sonant.surface.render_pronunciation import dictionaries, words
     from sonant.workflows import pronunciation
@@ -43,8 +43,8 @@ async def list_pronunciations(
 
 async def save_pronunciations(
     words: p.Words, dictionary: p.Dictionary = None, case_sensitive: p.CaseSensitive = None, *, ctx: Ctx
-) -> Annotated[CallToolResult, results.Pronunciations]:
-    """Teach how words are said, in a new dictionary or one there is. Use it with text_to_speech. Free."""
+) -> Annotated[CallToolResult, results.SavedPronunciations]:
+    """Teach text_to_speech how words are said, in a new dictionary or one there is. Free."""
     state = state_of(ctx)
     from sonant.surface.render_pronunciation import saved
     from sonant.workflows import pronunciation
