@@ -36,7 +36,7 @@ async def upload_file(request: Request) -> Response:
 async def list_files(request: Request) -> Response:
     """Newest first."""
     machinery = machinery_of(request)
-    purpose, text = request.query_params.get("purpose"), request.query_params.get("q", "").casefold()
+    purpose, text = request.query_params.get("purpose") or None, request.query_params.get("q", "").casefold()
     if purpose not in (None, *get_args(Purpose)):
         raise refuse(400, f"purpose: use {', '.join(get_args(Purpose))}.")
     listed = await to_thread.run_sync(stored_files.entries, machinery, limiter=machinery.threads)
