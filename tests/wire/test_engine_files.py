@@ -173,7 +173,7 @@ def test_a_kill_leaves_whole_files_only(tmp_path: Path) -> None:
                     if len(said_yes) % 3 == 0:
                         asked_to_go.add(stored)
                         http.delete(f"/files/{stored}")
-                    if len(said_yes) > 12:
+                    if len(said_yes) > 6:
                         enough.set()
             except httpx.HTTPError:
                 pass

@@ -72,18 +72,11 @@ class Blobs:
         Raises:
             FileNotFoundError: there is none.
         """
-        return self.path(blob_id).open("rb")
+        return self._path(blob_id).open("rb")
 
     def path(self, blob_id: str) -> Path:
-        """Where it is, for a process of our own to read.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        path = self._path(blob_id)
-        if not path.is_file():
-            raise FileNotFoundError(f"no file {blob_id}")
-        return path
+        """Where it is, or would be, for a process of our own to read."""
+        return self._path(blob_id)
 
     def delete(self, blob_id: str) -> None:
         """Delete the record first: what stays here without one, because it is being read, is swept later."""

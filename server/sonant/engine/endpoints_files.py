@@ -58,10 +58,9 @@ async def download_file(request: Request) -> Response:
     """The bytes, or the ranges of them that are asked for; `format=playback` is answered with what a player needs."""
     machinery = machinery_of(request)
     stored = await _stored(request, machinery)
-    try:
-        path = await to_thread.run_sync(machinery.blobs.path, stored.id, limiter=machinery.threads)
-    except FileNotFoundError:
-        raise refuse(404, "The bytes of this file are no longer in the engine's folder.", "file_not_found") from None
+    path = machinery.blobs.path(stored.id)
+    if not await to_thread.run_sync(path.is_file, limiter=machinery.threads):
+        raise refuse(404, "The bytes of this file are no longer in the engine's folder.", "file_not_found")
     plays = request.query_params.get("format") == "playback"
     kind = await to_thread.run_sync(_kind_of, path, limiter=machinery.threads) if plays else _ANY_BYTES
     # Only what is sound is ever shown in place: nobody's upload becomes a page of this origin.
