@@ -187,10 +187,13 @@ def test_words_are_found(any_case: bool, words: dict[str, Any], text: str, expec
     assert [text[each.start : each.end] for each in found] == expected
 
 
-def test_the_exact_spelling_wins_over_a_loose_one() -> None:
-    """Rule: US is not us, where the dictionary has both."""
-    items = [DictionaryItem(text="us", pronunciation="loose"), DictionaryItem(text="US", pronunciation="exact", case_sensitive=True)]  # fmt: skip
-    assert [found.pronunciation for found in Lexicon(items, any_case=True).find("US us")] == ["exact", "loose"]
+@pytest.mark.parametrize("any_case", [LOOSE, STRICT])
+@pytest.mark.parametrize("words", [("polish", "Polish"), ("Polish", "polish")])
+def test_the_exact_spelling_wins(any_case: bool, words: tuple[str, str]) -> None:
+    """Rule: Polish is not polish, where the dictionary has both, in whichever order."""
+    items = [DictionaryItem(text=word, pronunciation=f"as {word}") for word in words]
+    found = Lexicon(items, any_case=any_case).find("polish Polish")
+    assert [each.pronunciation for each in found] == ["as polish", "as Polish"]
 
 
 def test_tags_are_left_alone_and_looking_takes_no_longer_for_more_words(http: httpx.Client) -> None:

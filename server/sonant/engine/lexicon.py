@@ -24,6 +24,14 @@ class Found:
     pronunciation: str
 
 
+@dataclass(frozen=True)
+class _Entry:
+    text: str
+    only: str | None
+    """The one spelling it matches under its key; None: any."""
+    pronunciation: str
+
+
 class Lexicon:
     """The words of a dictionary, ready to be looked for. Finding takes as long as the text, however many words there are.
 
@@ -34,7 +42,7 @@ class Lexicon:
     """
 
     def __init__(self, items: Iterable[DictionaryItem], *, any_case: bool) -> None:
-        self._said: dict[str, list[tuple[str | None, str]]] = {}
+        self._said: dict[str, list[_Entry]] = {}
         lengths: dict[str, set[int]] = {}
         starts: set[str] = set()
         for item in items:
@@ -45,7 +53,7 @@ class Lexicon:
                     key = _key(spelling)
                     lengths.setdefault(key[0], set()).add(len(spelling))
                     starts |= {spelling[0], spelling[0].lower(), spelling[0].upper()[0]}
-                    self._said.setdefault(key, []).append((None if loose else spelling, item.pronunciation))
+                    self._said.setdefault(key, []).append(_Entry(text, None if loose else spelling, item.pronunciation))
         self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
         self._starts = re.compile(f"[{''.join(map(re.escape, sorted(starts)))}]") if starts else None
 
@@ -66,13 +74,11 @@ class Lexicon:
             written = text[start:end]
             if end > len(text) or not _ends_word(text, end):
                 continue
-            matching = [
-                (spelling is None, said)
-                for spelling, said in self._said.get(_key(written), ())
-                if spelling is None or spelling == _SPACE.sub(" ", written)
-            ]
-            if matching:
-                return Found(start, end, min(matching, key=lambda match: match[0])[1])  # the exact before the loose
+            written = _SPACE.sub(" ", written)
+            matching = [entry for entry in self._said.get(_key(written), ()) if entry.only in (None, written)]
+            if matching:  # Polish before polish, where both are there
+                best = min(matching, key=lambda entry: (entry.text != written, entry.only is None))
+                return Found(start, end, best.pronunciation)
         return None
 
 
