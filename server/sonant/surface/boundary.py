@@ -87,9 +87,11 @@ class SpeechTool(Tool):
         try:
             return await super().run(given, context, convert_result)
         except ToolError as failure:
-            if isinstance(failure.__cause__, ToolError):  # ours, behind "Error executing tool …"
-                raise failure.__cause__ from None
-            raise
+            if not isinstance(failure.__cause__, ToolError):
+                raise
+            if str(failure.__cause__).startswith("Resolver "):  # the SDK's, of a question a host answered wrongly
+                raise ToolError("The answer to a question could not be read, so nothing was done.") from None
+            raise failure.__cause__ from None  # ours, behind "Error executing tool …"
 
 
 class _AsGiven(FuncMetadata):

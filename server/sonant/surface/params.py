@@ -99,6 +99,7 @@ Cursor = Annotated[str | None, _text("next_cursor")]
 NewName = Annotated[str, _text("What to call the voice")]
 OptionalName = Annotated[str | None, _text("What to call the new voice")]
 Description = Annotated[str | None, _text("What it sounds like")]
+Confirm = Annotated[bool | None, _flat("boolean", "The person agreed; for when they cannot be asked")]
 JobId = Annotated[str, _text("From the result that named it")]
 JobAction = Annotated[
     Literal["wait", "read", "cancel"] | None,

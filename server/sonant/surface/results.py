@@ -74,6 +74,13 @@ class Infill(Sound):
     words_duration_s: float | None = None
 
 
+class Deleted(BaseModel):
+    """Whether it is gone; not, where the person was asked and declined, or has to be asked first."""
+
+    deleted: bool
+    id: str | None = None
+
+
 class JobReport(BaseModel):
     """How a job stands; once done, its result has the fields of the tool that began it as well."""
 
