@@ -14,6 +14,7 @@ from sonant.engine.credentials import Caller
 from sonant.engine.ledger import Capability, Ledger
 from sonant.engine.limits import Limits
 from sonant.engine.options import EngineOptions
+from sonant.engine.previews import Previews
 from sonant.engine.records import Records
 from sonant.engine.tokens import Tokens
 from sonant.engine.voice_store import VoiceStore
@@ -34,6 +35,7 @@ class Machinery:
         self.options = options
         self.store = VoiceStore(options.voices_path)
         self.records = Records(options.records_path)
+        self.previews = Previews()
         self.ledger = Ledger(options.ledger_path, options.credits)
         self.limits = Limits(options.tts_concurrency, options.stt_concurrency)
         self.tokens = Tokens(options.token_secret_path)
