@@ -9,7 +9,10 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from cartesia import AsyncCartesia, Cartesia
 
-from sonant.engine.serving import embedded_engine
+from contract_answers import Witness
+from sonant.engine.app import build_engine
+from sonant.engine.options import EngineOptions
+from sonant.engine.serving import served
 
 VERSION = {"Cartesia-Version": "2026-08-14"}
 KATIE = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
@@ -23,6 +26,7 @@ class Engine:
     api_key: str
     data_dir: Path
     shared_sdk: Cartesia
+    witness: Witness
 
     def sdk(self) -> Cartesia:
         """The official SDK, unmodified; no retries, so that each failure shows. One for all: each loads certificates."""
@@ -48,14 +52,28 @@ class Engine:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The engine in a thread of its own, so that blocking clients can talk to it."""
+    """The engine in a thread of its own, so that blocking clients can talk to it; every answer has its witness."""
     data_dir = tmp_path_factory.mktemp("engine")
+    api_key = "sk_car_" + "k" * 32
+    witness = Witness(build_engine(EngineOptions(data_dir=data_dir, api_key=api_key)))
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(embedded_engine(data_dir)) as address,
-        Cartesia(api_key=address.api_key, base_url=address.base_url, max_retries=0) as sdk,
+        portal.wrap_async_context_manager(served(witness, "127.0.0.1", 0)) as base_url,
+        Cartesia(api_key=api_key, base_url=base_url, max_retries=0) as sdk,
     ):
-        yield Engine(address.base_url, address.api_key, data_dir, sdk)
+        yield Engine(base_url, api_key, data_dir, sdk, witness)
+
+
+@pytest.fixture(autouse=True)
+def contract_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Rule: an answer that breaks the contract's OpenAPI file fails the test it was given in."""
+    if "engine" not in request.fixturenames:
+        yield
+        return
+    faults = request.getfixturevalue("engine").witness.faults
+    faults.clear()
+    yield
+    assert not faults, "\n".join(faults)
 
 
 def speech(transcript: str = "Good morning.", **changes: object) -> dict[str, object]:

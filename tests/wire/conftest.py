@@ -1,5 +1,5 @@
 """What the tests of the wire share."""
 
-from engine_fixture import engine
+from engine_fixture import contract_kept, engine
 
-__all__ = ["engine"]
+__all__ = ["contract_kept", "engine"]

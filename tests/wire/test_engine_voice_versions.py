@@ -18,7 +18,6 @@ from sonant.engine.previews import Preview
 from sonant.engine.timbre import Timbre
 from sonant.wire.languages import NAMES
 from sonant.wire.versions import VERSIONS
-from voice_schemas import check
 
 OLD = VERSIONS[:-1]
 TIMBRE = Timbre(base_hz=101, f2=111, klatt=0)
@@ -76,7 +75,7 @@ def mine(engine: Engine, clip: bytes, quick_fit: None) -> str:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_voice_has_the_fields_of_its_version(engine: Engine, version: str) -> None:
-    """One voice, a list of voices and a new voice, to the field; the newest as its schema says (contract §6.1)."""
+    """One voice, a list of voices and a new voice, to the field (contract §6.1)."""
     localize = {"voice_id": KATIE, "name": "Moved", "accent": "parisian"} if version == VERSIONS[-1] else OLD_FORM
     with under(engine, version) as http:
         one = http.get(f"/voices/{KATIE}").json()
@@ -95,19 +94,20 @@ def test_a_voice_has_the_fields_of_its_version(engine: Engine, version: str) -> 
         assert made["access"] == {"type": "private", "visibility": "owner"}
         assert one["access"] == {"type": "public", "visibility": "all"}
     elif version == VERSIONS[-1]:
-        for name, answer in (("Voice", one), ("VoicePage", listed), ("VoiceMetadata", made), ("Voice", changed)):
-            check(name, answer)
+        assert (made["access"], made["visibility"]) == ("private", "owner")
     else:
         assert made["is_public"] is False
 
 
 def test_every_voice_is_what_the_newest_schema_says(engine: Engine) -> None:
-    """The whole catalogue, previews included."""
+    """The whole catalogue, previews included; the fixture's witness holds each page against the contract's file."""
+    ids: list[str] = []
     with engine.http() as http:
         query = {"limit": "100", "expand[]": "preview_file_url", "is_owner": "false"}
-        while (page := http.get("/voices", params=query).json())["data"]:
-            check("VoicePage", page)
-            query["starting_after"] = page["data"][-1]["id"]
+        while data := http.get("/voices", params=query).json()["data"]:
+            ids += [voice["id"] for voice in data]
+            query["starting_after"] = ids[-1]
+    assert ids == list(catalogue())
 
 
 def test_the_first_version_lists_everything_with_embeddings(engine: Engine) -> None:
@@ -158,7 +158,6 @@ def test_sdk_changes_a_voice(engine: Engine, mine: str) -> None:
     assert client.voices.update(mine, gender=None, accent=None).accent is None
     with engine.http() as http:
         body = http.patch(f"/voices/{mine}", json={"tagline": "x" * 32, "access": "public"}).json()
-    check("Voice", body)
     assert (body["tagline"], body["access"]) == ("x" * 32, "public")
     assert "gender" not in body
     with pytest.raises(BadRequestError, match="not an accent of en"):
@@ -198,7 +197,6 @@ def test_sdk_adds_and_removes_accents_which_the_voice_speaks(engine: Engine, min
     ]  # fmt: skip
     with engine.http() as http:
         shown = http.get(f"/voices/{mine}").json()
-        check("Voice", shown)
         assert [accent["accent"] for accent in shown["accents"]] == ["general-american", "canadian-french", "british"]
         found = http.get("/voices", params={"language": "fr-CA", "is_owner": True}).json()["data"]
         assert mine in [row["id"] for row in found]
@@ -286,7 +284,7 @@ CLONE = {"name": "Me", "language": "en"}
      ("2024-06-10", {}, "mode"), ("2024-11-13", {"mode": "best"}, "mode"), ("2025-04-16", {"enhance": "false"}, "en"),
      ("2025-04-16", {"language": "xx"}, "speaks English"), ("2025-04-16", {"language": None}, "en"),
      ("2026-03-01", {"language": "xx"}, "xx"), ("2026-03-01", {"language": None}, "language"),
-     ("2026-03-01", {"access[type]": "public", "accent": "British English"}, "public"),
+     ("2026-03-01", {"access[type]": "public"}, "public"), ("2026-03-01", {"accent": "Irish"}, "irish"),
      ("2026-03-01", {"access[type]": "secret"}, "access"), ("2025-04-16", {"base_voice_id": "nobody"}, "nobody"),
      ("2026-08-14", {"accent": "parisian"}, "parisian"), ("2026-08-14", {"access": "public", "enhance": "true"}, "public")],
 )  # fmt: skip
@@ -302,9 +300,13 @@ def test_the_forms_a_clone_has_had(
         return
     made = answer.json()
     assert set(made) - {"notices"} == METADATA[version]
-    assert outcome in (made["language"], made["access"] if version == "2026-08-14" else made.get("access", {}).get("type")) or any(
-        outcome in notice for notice in made["notices"]
-    )  # fmt: skip
+    accent = engine.sdk().voices.get(made["id"]).accent
+    assert outcome in (made["language"], accent, _access(made)) or any(outcome in notice for notice in made["notices"])
+
+
+def _access(made: dict[str, Any]) -> object:
+    access = made.get("access")
+    return access.get("type") if isinstance(access, dict) else access
 
 
 def test_every_voice_has_a_preview_it_speaks_itself(engine: Engine, moved: dict[str, Any]) -> None:

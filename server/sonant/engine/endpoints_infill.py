@@ -48,7 +48,7 @@ async def infill_bytes(request: Request) -> Response:
     made = await infill(await machinery.synthesiser(), order.utterance, left, right, SAMPLE_RATE)
     return StreamedAnswer(
         body_of(_once(made.samples), order.audio_format, machinery.threads),
-        order.audio_format.mime_type,
+        order.content_type,
         (*order.notices, *made.verdict),
         whole_if_one=order.audio_format.container != "raw",
     )

@@ -41,7 +41,7 @@ async def speak_bytes(request: Request) -> Response:
     sound = sound_of(synthesiser.speak(order.utterance))
     return StreamedAnswer(
         body_of(sound, order.audio_format, machinery.threads),
-        order.audio_format.mime_type,
+        order.content_type,
         order.notices,
         whole_if_one=order.audio_format.container != "raw",
     )

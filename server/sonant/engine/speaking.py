@@ -42,6 +42,11 @@ class Order:
     audio_format: AudioFormat
     notices: tuple[str, ...]
 
+    @property
+    def content_type(self) -> str:
+        """Of a body in this format: headerless audio of any encoding is just bytes (contract §2.3)."""
+        return "application/octet-stream" if self.audio_format.container == "raw" else self.audio_format.mime_type
+
 
 async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str = VERSION) -> Order:
     """
