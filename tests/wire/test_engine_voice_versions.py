@@ -284,7 +284,7 @@ CLONE = {"name": "Me", "language": "en"}
      ("2024-06-10", {}, "mode"), ("2024-11-13", {"mode": "best"}, "mode"), ("2025-04-16", {"enhance": "false"}, "en"),
      ("2025-04-16", {"language": "xx"}, "speaks English"), ("2025-04-16", {"language": None}, "en"),
      ("2026-03-01", {"language": "xx"}, "xx"), ("2026-03-01", {"language": None}, "language"),
-     ("2026-03-01", {"access[type]": "public"}, "public"), ("2026-03-01", {"accent": "Irish"}, "irish"),
+     ("2026-03-01", {"access[type]": "public"}, "public"), ("2026-03-01", {"accent": "Irish English"}, "irish"),
      ("2026-03-01", {"access[type]": "secret"}, "access"), ("2025-04-16", {"base_voice_id": "nobody"}, "nobody"),
      ("2026-08-14", {"accent": "parisian"}, "parisian"), ("2026-08-14", {"access": "public", "enhance": "true"}, "public")],
 )  # fmt: skip

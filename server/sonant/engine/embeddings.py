@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from sonant.engine.shaping import TAPS, filter_frequencies, filter_gain_db
 from sonant.engine.timbre import MEDIAN, Klatt, Timbre
-
-EMBEDDING_SIZE = 192
+from sonant.wire.voices import EMBEDDING_SIZE
 
 _SOURCES: tuple[Klatt, ...] = (0, 2, 4, 5)
 """One number each: the largest names the source, so a mix takes that of most weight, for none lies between two."""

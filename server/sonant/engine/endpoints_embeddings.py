@@ -25,15 +25,11 @@ from sonant.wire.notices import SYNTHETIC_NOTICE
 from sonant.wire.versions import EMBEDDINGS_UNTIL
 from sonant.wire.voices import CLIP_MAX_BYTES, MixPart, MixRequest, VoiceFromEmbedding
 
-_PARTS_MAX = 32
-
 
 async def mix_voices(request: Request) -> Response:
     machinery = machinery_of(request)
     _check_version(request)
     wanted = MixRequest.model_validate(await read_json(request))
-    if not 1 <= len(wanted.voices) <= _PARTS_MAX:
-        raise refuse(400, f"voices: 1 to {_PARTS_MAX} of them.")
     parts = [(await _embedding_of(part, machinery), part.weight) for part in wanted.voices]
     try:
         mixed = mix(parts)

@@ -1,5 +1,6 @@
 """`/voices`, each, their accents, and `/accents`, under every version. Source: contract §6."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -13,7 +14,7 @@ from sonant.engine.accents import CatalogueAccent, accents
 from sonant.engine.answers import add_headers, json_answer, refuse, version_of
 from sonant.engine.catalogue import catalogue
 from sonant.engine.localizing import read_localization
-from sonant.engine.machinery import Machinery, machinery_of
+from sonant.engine.machinery import machinery_of
 from sonant.engine.paging import boolean_of, page_of
 from sonant.engine.uploads import read_json
 from sonant.engine.voice_changes import check_localizable, read_changes, with_accents, without_accent
@@ -22,6 +23,8 @@ from sonant.engine.voices import EngineVoice
 from sonant.errors import UnknownVoiceError
 from sonant.wire.languages import base_of, normalise
 from sonant.wire.voices import Accent, AccentList, Gender
+
+Change = Callable[[EngineVoice], EngineVoice]
 
 
 async def list_voices(request: Request) -> Response:
@@ -124,9 +127,9 @@ async def _own_voice(request: Request) -> EngineVoice:
     return voice
 
 
-async def _change(request: Request, voice: EngineVoice, change: Any) -> EngineVoice:
+async def _change(request: Request, voice: EngineVoice, change: Change) -> EngineVoice:
     """The voice as changed, unless it was deleted meanwhile."""
-    machinery: Machinery = machinery_of(request)
+    machinery = machinery_of(request)
     changed = await to_thread.run_sync(machinery.store.update, voice.id, change, limiter=machinery.threads)
     if changed is None:
         raise UnknownVoiceError(f"There is no voice {voice.id!r} here.")

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from sonant.audio.formats import AudioFormat, Container, Encoding
 from sonant.wire.message import Message
+from sonant.wire.voices import EmbeddingNumbers
 
 DEFAULT_MODEL = "sonic-3.6"
 INFILL_MODEL = "sonic-3"
@@ -81,8 +82,7 @@ class VoiceReference(Message):
 class VoiceEmbedding(Message):
     """`voice` up to 2024-11-13 as `{mode: "embedding", embedding}`. Source: contract §1.2."""
 
-    embedding: list[float]
-    """192 numbers."""
+    embedding: EmbeddingNumbers
 
 
 class SpeechRequest(Message):

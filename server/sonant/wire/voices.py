@@ -1,6 +1,8 @@
 """Voices and accents. Source: contract §6 (2026-08-14; both the newest and the SDK's field sets are read and written)."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from sonant.wire.message import Message
 
@@ -137,24 +139,32 @@ class LegacyCloneFields(Message):
     """`access[type]` at 2026-03-01."""
 
 
+EMBEDDING_SIZE = 192
+"""Numbers of an embedding. Source: contract §1.2."""
+MIX_MAX = 32
+"""Voices of one mix; nobody says how many there may be."""
+EmbeddingNumbers = Annotated[list[float], Field(max_length=EMBEDDING_SIZE)]
+"""That it is not shorter, and finite, is checked where it is read."""
+
+
 class MixPart(Message):
     """A voice by its id, or by its embedding."""
 
     id: str | None = None
-    embedding: list[float] | None = None
+    embedding: EmbeddingNumbers | None = None
     weight: float
 
 
 class MixRequest(Message):
     """`POST /voices/mix`; weights are brought to a sum of 1. Up to 2024-11-13. Source: contract §6.5."""
 
-    voices: list[MixPart]
+    voices: Annotated[list[MixPart], Field(min_length=1, max_length=MIX_MAX)]
 
 
 class Embedding(Message):
     """A voice as 192 numbers: what mixing answers, and what a voice can be made from."""
 
-    embedding: list[float]
+    embedding: EmbeddingNumbers
 
 
 class VoiceFromEmbedding(Embedding):
