@@ -2,7 +2,7 @@
 
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 import sonant
 from sonant.api_client.bodies import Incoming, Outgoing, notices_of, pieces_of
 from sonant.api_client.call import Call
-from sonant.api_client.failures import masker, readable_wait, refusal, unanswered
+from sonant.api_client.failures import masker, proxy_unusable, readable_wait, refusal, unanswered
 from sonant.api_client.retry import Course, Effect, Retry
+from sonant.api_client.sockets import Handshake, Socket, open_socket
 from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
 from sonant.wire.versions import VERSION, VERSION_HEADER
 
@@ -32,6 +33,7 @@ _LARGE_REPLY_BYTES = 128 * 1024
 """From here on, reading JSON takes milliseconds and belongs in a thread."""
 _KEEPALIVE_S = 30.0
 _UPLOAD_THREADS = 8
+_USER_AGENT = f"sonant/{sonant.__version__}"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Connection:
         self._threads = anyio.CapacityLimiter(_UPLOAD_THREADS)
         self._opening = anyio.Lock()
         self._http: httpx.AsyncClient | None = None
+        self._tls: ssl.SSLContext | None = None
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -135,6 +138,46 @@ class Connection:
             in_body = map(self.mask, getattr(message, "notices", None) or ())
             message = message.model_copy(update={"notices": list(dict.fromkeys((*told, *in_body)))})
         return message
+
+    @asynccontextmanager
+    async def socket(self, path: str, params: Mapping[str, str | list[str]] | None = None) -> AsyncIterator[Socket]:
+        """A socket, opened and at the end closed again.
+
+        Raises:
+            APIError, APIConnectionError, RemoteWireError: it cannot be opened, after the resends that retry.py allows.
+        """
+        socket = await self.open_socket(path, params)
+        try:
+            yield socket
+        finally:
+            await socket.aclose()
+
+    async def open_socket(self, path: str, params: Mapping[str, str | list[str]] | None = None) -> Socket:
+        """A socket for the caller to close. A handshake costs nothing, so it is sent again like what only reads."""
+        if self._is_closed:
+            raise RuntimeError("the connection has been closed")
+        async with self._opening:
+            tls = await self._certificates()
+        handshake = Handshake(
+            self.base_url,
+            path,
+            params or {},
+            {"User-Agent": _USER_AGENT} | self._headers,
+            tls,
+            uses_proxy=not self._is_loopback,
+            open_s=self.deadlines.connect_s,
+            silence_s=self.deadlines.silence_s,
+        )
+        course = Course(self.retry, Effect.READS, anyio.current_time() + self.deadline_s, handshake.open_s)
+        while True:
+            try:
+                return await open_socket(handshake, self.mask)
+            except SpeechError as failure:
+                wait_s = course.wait_s(failure, sent=True, now=anyio.current_time())
+                if wait_s is None:
+                    _tell_when(failure)
+                    raise
+            await anyio.sleep(wait_s)
 
     async def _ask(self, call: Call) -> httpx.Response:
         """Send the call, and send it again as long as retry.py says so."""
@@ -218,10 +261,16 @@ class Connection:
             raise RuntimeError("the connection has been closed")
         async with self._opening:
             if self._http is None:
-                self._http = self._client(await self._certificates() if self._is_secure else False)
+                self._http = self._client(await self._certificates() or False)
         return self._http
 
-    async def _certificates(self) -> ssl.SSLContext:
+    async def _certificates(self) -> ssl.SSLContext | None:
+        """What requests and sockets check the far end with; None where nothing is encrypted."""
+        if self._is_secure and self._tls is None:
+            self._tls = await self._read_certificates()
+        return self._tls
+
+    async def _read_certificates(self) -> ssl.SSLContext:
         try:
             return await anyio.to_thread.run_sync(httpx.create_ssl_context)
         except OSError:
@@ -245,14 +294,10 @@ class Connection:
                     read=None,  # watched in _attempt and Incoming, which know what they wait for
                 ),
                 limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
-                headers={"User-Agent": f"sonant/{sonant.__version__}", "Accept-Encoding": "identity"},
+                headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
             )
         except (ImportError, ValueError, httpx.InvalidURL):
-            raise SettingsError(
-                "The proxy that the environment names cannot be used: it must be an http:// or https:// address.",
-                variable="HTTPS_PROXY",
-                hint="Correct HTTPS_PROXY and ALL_PROXY, or unset them.",
-            ) from None
+            raise proxy_unusable() from None
 
 
 def _tell_when(failure: SpeechError) -> None:
