@@ -270,6 +270,8 @@ async def pause(course: Course, failure: SpeechError, slot: Slot | None, *, sent
     start = anyio.current_time()
     wait_s = course.wait_s(failure, sent=sent, now=start)
     if wait_s is None:
+        if course.queued is not None and isinstance(failure, APITimeoutError) and start >= course.deadline:
+            failure = course.queued
         _tell_when(failure)
         raise failure
     if slot is not None and is_queue(failure):

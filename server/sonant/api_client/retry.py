@@ -62,6 +62,8 @@ class Course:
     resends: int = 0
     unanswered: int = 0
     slot_waits: int = 0
+    queued: SpeechError | None = None
+    """The last refusal for want of a slot: what to tell when the deadline cuts off the attempt after it."""
 
     def wait_s(self, failure: SpeechError, *, sent: bool, now: float) -> float | None:
         """Seconds to wait before the request is sent again; None when it must not be."""
@@ -69,6 +71,7 @@ class Course:
         if is_queue(failure):
             wait_s = self.retry.backoff_s(self.slot_waits, SLOT_WAIT_CAP_S) if asked_s is None else asked_s
             self.slot_waits += 1
+            self.queued = failure
         elif self.resends + 1 < self.retry.attempts and self._may_resend(failure, sent):
             wait_s = self.retry.backoff_s(self.resends) if asked_s is None else asked_s
             self.resends += 1
