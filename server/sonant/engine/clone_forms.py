@@ -41,7 +41,7 @@ def read_clone_form(fields: Mapping[str, object], version: str) -> CloneOrder:
         return _legacy(LegacyCloneFields.model_validate(fields), version)
     wanted = CloneFields.model_validate(fields)
     check_texts(wanted.name, wanted.tagline, wanted.description)
-    language, accent = _spoken(wanted.language, wanted.accent, version)
+    language, accent = spoken_in(wanted.language, wanted.accent, version)
     return CloneOrder(
         wanted.name.strip(), language, accent, wanted.tagline or "", wanted.description or "", wanted.base_voice_id,
         check_access(wanted.access),
@@ -69,7 +69,7 @@ def _legacy(wanted: LegacyCloneFields, version: str) -> CloneOrder:
         if given is not None:
             notices = (*notices, f"There is no language {given[:40]!r}; the voice speaks English.")
         given = "en"
-    language, accent = _spoken(given, wanted.accent if version >= NESTED_ACCESS else None, version)
+    language, accent = spoken_in(given, wanted.accent if version >= NESTED_ACCESS else None, version)
     access = check_access(wanted.access) if version >= LOCALES else "private"
     return CloneOrder(
         wanted.name.strip(), language, accent, description=wanted.description or "",
@@ -77,8 +77,12 @@ def _legacy(wanted: LegacyCloneFields, version: str) -> CloneOrder:
     )  # fmt: skip
 
 
-def _spoken(language: str, accent_id: str | None, version: str) -> tuple[str, CatalogueAccent | None]:
-    """What the voice is to speak, and the accent shown for it."""
+def spoken_in(language: str, accent_id: str | None, version: str = NEWEST) -> tuple[str, CatalogueAccent | None]:
+    """What a new voice is to speak, and the accent shown for it.
+
+    Raises:
+        APIError: 400, there is no such language or accent, or they do not go together.
+    """
     code = check_language(language, DEFAULT_MODEL)
     if accent_id is None:
         accent = accent_of(code)
