@@ -54,6 +54,14 @@ async def test_every_tool_works(transport: str, mode: Any, home: Home, engine: E
         cloned = await call("clone_voice", audio=spoken, name=f"{transport} {mode}")
         moved = await call("localize_voice", voice=cloned["voice_id"], language="fr")
         assert moved["language"].startswith("fr")
+        assert (await call("get_voice", voice=cloned["voice_id"]))["name"] == f"{transport} {mode}"
+        assert (await call("update_voice", voice=cloned["voice_id"], name="Ada"))["name"] == "Ada"
+        assert "parisian" in [row["id"] for row in (await call("list_accents", language="fr"))["accents"]]
+        assert len((await call("add_accent", voice="Ada", accent="parisian"))["accents"]) == 2
+        assert len((await call("remove_accent", voice="Ada", accent="parisian"))["accents"]) == 1
+        mixed = await call("mix_voices", voices="Katie, Jameson", name="Between")
+        for gone in (mixed["id"], cloned["voice_id"]):
+            assert (await call("delete_voice", voice=gone, confirm=True))["deleted"]
         filled = await call("infill", transcript="and then", before=spoken, join=True, format="wav")
         assert filled["duration_s"] > made["duration_s"] + 0.2
         unknown = await client.call_tool("get_job", {"job_id": "none"})

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sonant.api_client.bodies import Upload
 from sonant.api_client.retry import Effect
+
+Capability = Literal["tts", "stt"]
+"""What the plan counts: generations of speech, and transcriptions. Source: contract §14."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,7 @@ class Call:
     """What must not be quoted in an error."""
     open_to_all: bool = False
     """Takes neither key nor version."""
+    counts_as: Capability | None = None
+    """Which of the plan's limits it counts against while it runs."""
+    version: str | None = None
+    """Date of the version to speak, for what only an older one has; None: the connection's."""

@@ -1,10 +1,7 @@
 """The one place that speaks HTTP: credentials, version, deadlines, resending, and failures in our words."""
 
-import ipaddress
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -13,11 +10,13 @@ import anyio.to_thread
 import httpx
 from pydantic import BaseModel, ValidationError
 
-import sonant
 from sonant.api_client.bodies import Incoming, Outgoing, notices_of, pieces_of
-from sonant.api_client.call import Call
+from sonant.api_client.call import Call, Capability
 from sonant.api_client.failures import masker, readable_wait, refusal, unanswered
-from sonant.api_client.retry import Course, Effect, Retry
+from sonant.api_client.limiter import Limiter, Slot
+from sonant.api_client.retry import Course, Effect, Retry, is_queue
+from sonant.api_client.sockets import Handshake, Socket, open_socket
+from sonant.api_client.transport import USER_AGENT, Deadlines, Transport
 from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
 from sonant.wire.versions import VERSION, VERSION_HEADER
 
@@ -30,19 +29,11 @@ REPLY_MAX_BYTES = 64 * 1024 * 1024
 """Of a JSON answer, which is held whole; ten hours of transcript with word times take about ten million bytes."""
 _LARGE_REPLY_BYTES = 128 * 1024
 """From here on, reading JSON takes milliseconds and belongs in a thread."""
-_KEEPALIVE_S = 30.0
 _UPLOAD_THREADS = 8
-
-
-@dataclass(frozen=True)
-class Deadlines:
-    """How long to wait for each step, in seconds."""
-
-    connect_s: float = 10.0
-    first_byte_s: float = 30.0
-    """From the last byte of the request to the first of the answer."""
-    silence_s: float = 20.0
-    """Between two bytes, in either direction."""
+PLANS_MAX = 15
+"""Generations at once in the largest plan with a price. Source: contract §14."""
+_HEARING_PER_SPEAKING = 4
+"""Transcriptions for each generation, in every plan. Source: contract §14."""
 
 
 class Connection:
@@ -51,8 +42,9 @@ class Connection:
     Args:
         base_url: `https://…`, or `http://…` on loopback.
         api_key: sent as a bearer token; None where none is needed.
-        deadline_s: by when the answer to a call must have begun, resends and waits included; time spent uploading
-            is not counted.
+        deadline_s: by when the answer to a call must have begun, resends and waits included; time spent uploading,
+            or queueing here before it is first sent, is not counted.
+        concurrency: generations of speech that may run at once at first; see limiter.py.
 
     Raises:
         SettingsError: the key cannot be sent in a header.
@@ -67,6 +59,7 @@ class Connection:
         retry: Retry | None = None,
         *,
         deadline_s: float = 45.0,
+        concurrency: int = PLANS_MAX,
     ) -> None:
         if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise SettingsError(
@@ -79,25 +72,20 @@ class Connection:
         self.retry = retry or Retry()
         self.deadline_s = deadline_s
         self.mask = masker(api_key)
+        self.limiters: dict[Capability, Limiter] = {
+            "tts": Limiter(concurrency, PLANS_MAX),
+            "stt": Limiter(concurrency * _HEARING_PER_SPEAKING, PLANS_MAX * _HEARING_PER_SPEAKING),
+        }
         self._headers = {VERSION_HEADER: version} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        url = httpx.URL(base_url)
-        self._host = url.netloc.decode("ascii")
-        self._is_loopback = _is_loopback(url.host)
-        self._is_secure = url.scheme == "https"
+        self._transport = Transport(base_url, self.deadlines)
         self._threads = anyio.CapacityLimiter(_UPLOAD_THREADS)
-        self._opening = anyio.Lock()
-        self._http: httpx.AsyncClient | None = None
-        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"Connection({self.base_url!r}, api_key={'…' if 'Authorization' in self._headers else None})"
 
     async def aclose(self) -> None:
-        """Close every socket; calls after this are a mistake."""
-        self._is_closed = True
-        if self._http is not None:
-            with anyio.CancelScope(shield=True):
-                await self._http.aclose()
+        """Close every connection; calls after this are a mistake."""
+        await self._transport.aclose()
 
     @asynccontextmanager
     async def answer(self, call: Call) -> AsyncIterator[httpx.Response]:
@@ -106,11 +94,12 @@ class Connection:
         Raises:
             APIError, APIConnectionError, RemoteWireError, LocalWireError: after the resends that retry.py allows.
         """
-        response = await self._ask(call)
-        try:
-            yield response
-        finally:
-            await _close(response)
+        async with self._slot(call.counts_as) as slot:
+            response = await self._ask(call, slot)
+            try:
+                yield response
+            finally:
+                await _close(response)
 
     async def read(self, call: Call, reply: type[Reply]) -> Reply:
         """The JSON answer to a call, with the notices of its headers put where those of its body are.
@@ -136,9 +125,65 @@ class Connection:
             message = message.model_copy(update={"notices": list(dict.fromkeys((*told, *in_body)))})
         return message
 
-    async def _ask(self, call: Call) -> httpx.Response:
+    @asynccontextmanager
+    async def socket(
+        self,
+        path: str,
+        params: Mapping[str, str | list[str]] | None = None,
+        *,
+        counts_as: Capability | None = None,
+    ) -> AsyncIterator[Socket]:
+        """A socket, opened and at the end closed again.
+
+        Args:
+            counts_as: which of the plan's limits it counts against while it is open.
+
+        Raises:
+            APIError, APIConnectionError, RemoteWireError: it cannot be opened, after the resends that retry.py allows.
+        """
+        async with self._slot(counts_as) as slot:
+            socket = await self.open_socket(path, params, slot)
+            try:
+                yield socket
+            finally:
+                await socket.aclose()
+
+    async def open_socket(
+        self, path: str, params: Mapping[str, str | list[str]] | None = None, slot: Slot | None = None
+    ) -> Socket:
+        """A socket for the caller to close. A handshake costs nothing, so it is sent again like what only reads."""
+        handshake = Handshake(
+            self.base_url,
+            path,
+            params or {},
+            {"User-Agent": USER_AGENT} | self._headers,
+            await self._transport.tls(),
+            uses_proxy=self._transport.uses_proxy,
+            open_s=self.deadlines.connect_s,
+            silence_s=self.deadlines.silence_s,
+        )
+        course = Course(self.retry, Effect.READS, anyio.current_time() + self.deadline_s, handshake.open_s)
+        while True:
+            try:
+                socket = await open_socket(handshake, self.mask)
+            except SpeechError as failure:
+                await pause(course, failure, slot, sent=True)
+            else:
+                if slot is not None:
+                    slot.answered()
+                return socket
+
+    @asynccontextmanager
+    async def _slot(self, counts_as: Capability | None) -> AsyncIterator[Slot | None]:
+        if counts_as is None:
+            yield None
+            return
+        async with self.limiters[counts_as].slot() as slot:
+            yield slot
+
+    async def _ask(self, call: Call, slot: Slot | None) -> httpx.Response:
         """Send the call, and send it again as long as retry.py says so."""
-        http = self._http or await self._open()
+        http = await self._transport.http()
         request = self._request(http, call)
         body = request.stream
         first_byte_s = self.deadlines.first_byte_s + call.extra_s
@@ -149,13 +194,13 @@ class Connection:
             outgoing = Outgoing(body, self._threads if call.uploads else None)
             request.stream = outgoing
             try:
-                return await self._attempt(http, request, outgoing, course, call)
+                response = await self._attempt(http, request, outgoing, course, call)
             except SpeechError as failure:
-                wait_s = course.wait_s(failure, sent=outgoing.has_begun, now=anyio.current_time())
-                if wait_s is None:
-                    _tell_when(failure)
-                    raise
-            await anyio.sleep(wait_s)
+                await pause(course, failure, slot, sent=outgoing.has_begun)
+            else:
+                if slot is not None:
+                    slot.answered()
+                return response
 
     async def _attempt(
         self, http: httpx.AsyncClient, request: httpx.Request, outgoing: Outgoing, course: Course, call: Call
@@ -173,7 +218,7 @@ class Connection:
             except httpx.HTTPError as error:
                 raise unanswered(
                     error,
-                    self._host,
+                    self._transport.host,
                     is_sent=outgoing.has_ended,
                     connect_s=self.deadlines.connect_s,
                     silence_s=self.deadlines.silence_s,
@@ -205,54 +250,39 @@ class Connection:
         return http.build_request(
             call.method,
             self.base_url + call.path,
-            headers={"Accept": call.accept} | ({} if call.open_to_all else self._headers),
+            headers={"Accept": call.accept} | ({} if call.open_to_all else self._headers_of(call.version)),
             params=call.params or None,
             json=call.json,
             data=call.form or None,
             files={name: (upload.name, upload.file, upload.mime_type) for name, upload in call.uploads.items()} or None,
         )
 
-    async def _open(self) -> httpx.AsyncClient:
-        """The client, made on first use: reading the system's certificates takes tens of milliseconds."""
-        if self._is_closed:
-            raise RuntimeError("the connection has been closed")
-        async with self._opening:
-            if self._http is None:
-                self._http = self._client(await self._certificates() if self._is_secure else False)
-        return self._http
+    def _headers_of(self, version: str | None) -> dict[str, str]:
+        return self._headers | ({VERSION_HEADER: version} if version else {})
 
-    async def _certificates(self) -> ssl.SSLContext:
-        try:
-            return await anyio.to_thread.run_sync(httpx.create_ssl_context)
-        except OSError:
-            raise SettingsError(
-                "The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.",
-                variable="SSL_CERT_FILE",
-                hint="Correct it, or unset it to use the usual ones.",
-            ) from None
 
-    def _client(self, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:
-        deadlines = self.deadlines
+async def pause(course: Course, failure: SpeechError, slot: Slot | None, *, sent: bool) -> None:
+    """Wait until it is time to send again.
+
+    Raises:
+        SpeechError: the failure, if that time does not come.
+    """
+    start = anyio.current_time()
+    wait_s = course.wait_s(failure, sent=sent, now=start)
+    if wait_s is None:
+        if course.queued is not None and isinstance(failure, APITimeoutError) and start >= course.deadline:
+            failure = course.queued
+        _tell_when(failure)
+        raise failure
+    if slot is not None and is_queue(failure):
         try:
-            return httpx.AsyncClient(
-                verify=verify,
-                trust_env=not self._is_loopback,  # a proxy has no business between two ends of one machine
-                follow_redirects=False,  # the key goes to no other address
-                timeout=httpx.Timeout(
-                    connect=deadlines.connect_s,
-                    pool=deadlines.connect_s,
-                    write=deadlines.silence_s,
-                    read=None,  # watched in _attempt and Incoming, which know what they wait for
-                ),
-                limits=httpx.Limits(keepalive_expiry=_KEEPALIVE_S),
-                headers={"User-Agent": f"sonant/{sonant.__version__}", "Accept-Encoding": "identity"},
-            )
-        except (ImportError, ValueError, httpx.InvalidURL):
-            raise SettingsError(
-                "The proxy that the environment names cannot be used: it must be an http:// or https:// address.",
-                variable="HTTPS_PROXY",
-                hint="Correct HTTPS_PROXY and ALL_PROXY, or unset them.",
-            ) from None
+            has_turn = await slot.refused(course.deadline)
+        except TimeoutError:
+            raise failure from None
+        if has_turn:
+            asked_s = failure.retry_after_s if isinstance(failure, APIError) else None
+            wait_s = max(0.0, start + (asked_s or 0.0) - anyio.current_time())
+    await anyio.sleep(wait_s)
 
 
 def _tell_when(failure: SpeechError) -> None:
@@ -273,10 +303,3 @@ async def _whole(response: httpx.Response) -> bytes:
         if len(body) > REPLY_MAX_BYTES:
             raise RemoteWireError("The answer of the speech service is larger than any answer should be.")
     return bytes(body)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -20,6 +20,7 @@ from sonant.errors import (
     APITimeoutError,
     LocalWireError,
     RemoteWireError,
+    SettingsError,
     SpeechError,
 )
 from sonant.wire.errors import error_from
@@ -78,13 +79,8 @@ def unanswered(error: httpx.HTTPError, host: str, *, is_sent: bool, connect_s: f
             return APIConnectionError(
                 f"The proxy did not let the request through to {host}.", hint="Check HTTPS_PROXY and NO_PROXY."
             )
-        case httpx.ConnectError() if "SSL" in text or "CERTIFICATE" in text:
-            return APIConnectionError(
-                f"The secure connection to {host} could not be made.",
-                hint="Check the computer's clock, its certificates (SSL_CERT_FILE) and CARTESIA_BASE_URL.",
-            )
         case httpx.ConnectError():
-            return APIConnectionError(f"{host} could not be reached.", hint=_NETWORK_HINT)
+            return unreachable(host, secure="SSL" in text or "CERTIFICATE" in text)
         case httpx.LocalProtocolError() if "Content-Length" in text:
             return LocalWireError("The recording changed while it was being sent.", hint=_AGAIN_HINT)
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
@@ -98,6 +94,24 @@ def unanswered(error: httpx.HTTPError, host: str, *, is_sent: bool, connect_s: f
                 "The connection was cut while the request was being sent.",
                 hint="Try again; if it carries a recording, a smaller one may pass.",
             )
+
+
+def unreachable(host: str, *, secure: bool) -> APIConnectionError:
+    """Nobody is there, or, where it was the `secure` part that failed, not who should be."""
+    if secure:
+        return APIConnectionError(
+            f"The secure connection to {host} could not be made.",
+            hint="Check the computer's clock, its certificates (SSL_CERT_FILE) and CARTESIA_BASE_URL.",
+        )
+    return APIConnectionError(f"{host} could not be reached.", hint=_NETWORK_HINT)
+
+
+def proxy_unusable() -> SettingsError:
+    return SettingsError(
+        "The proxy that the environment names cannot be used: it must be an http:// or https:// address.",
+        variable="HTTPS_PROXY",
+        hint="Correct HTTPS_PROXY and ALL_PROXY, or unset them.",
+    )
 
 
 def refusal(response: httpx.Response, body: bytes, mask: Callable[[str], str], transcript: str) -> APIError:

@@ -33,5 +33,6 @@ class HearingCalls(Calls):
             form=form,
             uploads={"file": upload},
             extra_s=duration_s or 0.0,
+            counts_as="stt",
         )
         return await self._connection.read(call, Transcription)

@@ -28,6 +28,11 @@ class Effect(Enum):
     CHANGES = "changes"
 
 
+def is_queue(failure: SpeechError) -> bool:
+    """Whether it says only that too much runs at once."""
+    return isinstance(failure, RateLimitError) and failure.error_code == "concurrency_limited"
+
+
 @dataclass(frozen=True)
 class Retry:
     """How often, and after how long, a request is sent again."""
@@ -57,13 +62,16 @@ class Course:
     resends: int = 0
     unanswered: int = 0
     slot_waits: int = 0
+    queued: SpeechError | None = None
+    """The last refusal for want of a slot: what to tell when the deadline cuts off the attempt after it."""
 
     def wait_s(self, failure: SpeechError, *, sent: bool, now: float) -> float | None:
         """Seconds to wait before the request is sent again; None when it must not be."""
         asked_s = failure.retry_after_s if isinstance(failure, APIError) else None
-        if isinstance(failure, RateLimitError) and failure.error_code == "concurrency_limited":
+        if is_queue(failure):
             wait_s = self.retry.backoff_s(self.slot_waits, SLOT_WAIT_CAP_S) if asked_s is None else asked_s
             self.slot_waits += 1
+            self.queued = failure
         elif self.resends + 1 < self.retry.attempts and self._may_resend(failure, sent):
             wait_s = self.retry.backoff_s(self.resends) if asked_s is None else asked_s
             self.resends += 1

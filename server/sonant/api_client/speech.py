@@ -20,7 +20,8 @@ class SpeechCalls(Calls):
     async def speak(self, request: SpeechRequest) -> AsyncIterator[AudioBody]:
         """Speech in the container that was asked for, as it arrives. Spends credits."""
         call = Call(
-            "POST", "/tts/bytes", Effect.PAYS, _AUDIO, json=request.to_wire(), transcript=request.transcript
+            "POST", "/tts/bytes", Effect.PAYS, _AUDIO, json=request.to_wire(), transcript=request.transcript,
+            counts_as="tts",
         )  # fmt: skip
         async with self._connection.answer(call) as response:
             yield AudioBody(response, self._connection.mask)
@@ -36,6 +37,7 @@ class SpeechCalls(Calls):
             "text/event-stream",
             json=request.to_wire(),
             transcript=request.transcript,
+            counts_as="tts",
         )
         mask = self._connection.mask
         async with self._connection.answer(call) as response:
@@ -52,7 +54,7 @@ class SpeechCalls(Calls):
             raise InputError("Infill needs a recording before the new speech, one after it, or both.")
         call = Call(
             "POST", "/infill/bytes", Effect.PAYS, _AUDIO, form=fields.to_form(), uploads=uploads,
-            transcript=fields.transcript,
+            transcript=fields.transcript, counts_as="tts",
         )  # fmt: skip
         async with self._connection.answer(call) as response:
             yield AudioBody(response, self._connection.mask)

@@ -7,7 +7,21 @@ from sonant.api_client.bodies import Upload, pieces_of
 from sonant.api_client.calls import Calls, given
 from sonant.api_client.connection import Call, Effect
 from sonant.errors import UnknownVoiceError
-from sonant.wire.voices import Accent, AccentList, CloneFields, LocalizeRequest, Voice, VoiceMetadata, VoicePage
+from sonant.wire.versions import EMBEDDINGS_UNTIL
+from sonant.wire.voices import (
+    Accent,
+    AccentList,
+    AccentsRequest,
+    CloneFields,
+    Embedding,
+    LocalizeRequest,
+    MixRequest,
+    Voice,
+    VoiceFromEmbedding,
+    VoiceMetadata,
+    VoicePage,
+    VoiceUpdate,
+)
 
 
 class VoiceCalls(Calls):
@@ -33,6 +47,21 @@ class VoiceCalls(Calls):
     async def get_voice(self, voice_id: str) -> Voice:
         return await self._connection.read(Call("GET", _voice_path(voice_id), Effect.READS), Voice)
 
+    async def update_voice(self, voice_id: str, update: VoiceUpdate) -> Voice:
+        """The voice as changed; only what was set is sent."""
+        call = Call("PATCH", _voice_path(voice_id), Effect.CHANGES, json=update.changes())
+        return await self._connection.read(call, Voice)
+
+    async def add_accents(self, voice_id: str, accents: Sequence[str]) -> Voice:
+        """An own instant clone that speaks further accents, by their catalogue ids."""
+        body = AccentsRequest(accents=list(accents)).to_wire()
+        call = Call("PATCH", f"{_voice_path(voice_id)}/accents", Effect.CHANGES, json=body)
+        return await self._connection.read(call, Voice)
+
+    async def remove_accent(self, voice_id: str, accent_id: str) -> Voice:
+        path = f"{_voice_path(voice_id)}/accents/{quote(accent_id, safe='')}"
+        return await self._connection.read(Call("DELETE", path, Effect.CHANGES), Voice)
+
     async def delete_voice(self, voice_id: str) -> None:
         async with self._connection.answer(Call("DELETE", _voice_path(voice_id), Effect.CHANGES, "*/*")) as response:
             async for _ in pieces_of(response):
@@ -49,6 +78,16 @@ class VoiceCalls(Calls):
         """A new voice: the same speaker with another accent."""
         call = Call("POST", "/voices/localize", Effect.CHANGES, json=request.to_wire())
         return await self._connection.read(call, VoiceMetadata)
+
+    # Contract §6.5: what only versions up to 2024-11-13 have
+    async def mix_voices(self, request: MixRequest) -> Embedding:
+        """The voice between several, as numbers."""
+        call = Call("POST", "/voices/mix", Effect.READS, json=request.to_wire(), version=EMBEDDINGS_UNTIL)
+        return await self._connection.read(call, Embedding)
+
+    async def create_voice_from_embedding(self, request: VoiceFromEmbedding) -> Voice:
+        call = Call("POST", "/voices", Effect.CHANGES, json=request.to_wire(), version=EMBEDDINGS_UNTIL)
+        return await self._connection.read(call, Voice)
 
     async def list_accents(
         self, *, is_localizable: bool | None = None, language: str | None = None, locale: str | None = None

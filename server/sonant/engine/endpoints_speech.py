@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from sonant.engine.answers import error_event, refusal_of, refuse
+from sonant.engine.answers import error_event, refusal_of, refuse, version_of
 from sonant.engine.machinery import Machinery, machinery_of
 from sonant.engine.sounding import BodyEncoder, body_of, kept, slices, sound_of
 from sonant.engine.speaking import Order, read_order
@@ -39,7 +39,7 @@ from sonant.wire.versions import FILE_ID_HEADER
 async def speak_bytes(request: Request) -> Response:
     machinery = machinery_of(request)
     wanted = SpeechRequest.model_validate(await read_json(request))
-    order = await read_order(wanted, machinery)
+    order = await read_order(wanted, machinery, version_of(request.scope))
     synthesiser = await machinery.synthesiser()
     sound = sound_of(synthesiser.speak(order.utterance))
     body = body_of(sound, order.audio_format, machinery.threads)
@@ -64,7 +64,7 @@ async def speak_events(request: Request) -> Response:
     wanted = StreamedSpeechRequest.model_validate(await read_json(request))
     if wanted.output_format.container != "raw":
         raise refuse(400, "output_format.container: /tts/sse answers raw audio only.")
-    order = await read_order(wanted, machinery)
+    order = await read_order(wanted, machinery, version_of(request.scope))
     frames = _frames(_events(wanted, order, machinery), wanted.context_id, order.notices, request.scope)
     return StreamedAnswer(frames, "text/event-stream", order.notices)
 

@@ -15,6 +15,7 @@ from sonant.engine.credentials import Caller
 from sonant.engine.ledger import Capability, Ledger
 from sonant.engine.limits import Limits
 from sonant.engine.options import EngineOptions
+from sonant.engine.previews import Previews
 from sonant.engine.records import Records
 from sonant.engine.tokens import Tokens
 from sonant.engine.voice_store import VoiceStore
@@ -38,6 +39,7 @@ class Machinery:
         self.store = VoiceStore(options.voices_path)
         self.records = Records(options.records_path)
         self.blobs = Blobs(options.files_dir, self._is_file)
+        self.previews = Previews()
         self.ledger = Ledger(options.ledger_path, options.credits)
         self.limits = Limits(options.tts_concurrency, options.stt_concurrency)
         self.tokens = Tokens(options.token_secret_path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from anyio import to_thread
 
 from sonant.audio.formats import BIT_RATES, SAMPLE_RATES, AudioFormat
-from sonant.engine.accents import find_accent
+from sonant.engine.accents import accent_of, find_accent
 from sonant.engine.answers import refuse
 from sonant.engine.dictionaries import dictionary_of
 from sonant.engine.languages import speakable
@@ -25,8 +25,14 @@ from sonant.wire.tts import (
     GenerationConfig,
     OutputFormat,
     SpeechRequest,
+    VoiceEmbedding,
+    VoiceReference,
 )
+from sonant.wire.versions import EMBEDDINGS_UNTIL, VERSION
 
+FOREIGN_EMBEDDING = (
+    "This embedding was not made by the offline engine, so the voice it gives here is not the one it was made from."
+)
 _LOCALE_MODELS = ("sonic-3.6", "sonic-latest", "sonic-preview")
 
 
@@ -44,8 +50,13 @@ class Order:
         return "application/octet-stream" if self.audio_format.container == "raw" else self.audio_format.mime_type
 
 
-async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
+async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str = VERSION) -> Order:
     """
+    Args:
+        wanted: the request.
+        machinery: of the engine.
+        version: the request's version date, on which it hangs whether a voice may be an embedding.
+
     Raises:
         APIError, InputError, UnsupportedOfflineError: the request cannot be met; nothing was spoken.
     """
@@ -62,7 +73,7 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery) -> Order:
     manner = wanted.generation_config or GenerationConfig()
     if manner.emotion is not None and manner.emotion not in EMOTIONS:
         raise refuse(400, f"generation_config.emotion: use one of {', '.join(EMOTIONS)}.")
-    voice = await machinery.voice(wanted.voice_id)
+    voice = await _voice(wanted.voice, machinery, version)
     language = _language(wanted.language or wanted.locale, wanted.accent, wanted.model_id, voice)
     utterance = Utterance(
         transcript=wanted.transcript,
@@ -87,6 +98,33 @@ async def _lexicon(dictionary_id: str | None, model_id: str, machinery: Machiner
         return Lexicon(items, any_case=model_id.startswith(_LOCALE_MODELS))
 
     return await to_thread.run_sync(read, limiter=machinery.threads)
+
+
+async def _voice(wanted: str | VoiceReference | VoiceEmbedding, machinery: Machinery, version: str) -> EngineVoice:
+    if not isinstance(wanted, VoiceEmbedding):
+        return await machinery.voice(wanted if isinstance(wanted, str) else wanted.id)
+    if version > EMBEDDINGS_UNTIL:
+        raise refuse(400, f"voice: embeddings ended with version {EMBEDDINGS_UNTIL}; give the id of a voice.")
+    return await to_thread.run_sync(voice_of_embedding, wanted.embedding, limiter=machinery.threads)
+
+
+def voice_of_embedding(numbers: list[float]) -> EngineVoice:
+    """A voice nobody named, that speaks English until told otherwise.
+
+    Raises:
+        APIError: 400, not an embedding.
+    """
+    from sonant.engine.embeddings import is_ours, read_embedding, timbre_of
+
+    try:
+        embedding = read_embedding(numbers)
+    except ValueError as error:
+        raise refuse(400, f"embedding: {error}") from None
+    accent = accent_of("en-US")
+    return EngineVoice(
+        id="", name="Embedding", tagline="", description="", gender=None, language="en-US", accent=accent,
+        timbre=timbre_of(embedding), notices=() if is_ours(embedding) else (FOREIGN_EMBEDDING,),
+    )  # fmt: skip
 
 
 def check_model(model_id: str) -> None:
@@ -135,7 +173,7 @@ def _language(language: str | None, accent: str | None, model_id: str, voice: En
     if language is None:
         return voice.language
     code = check_language(language, model_id)
-    return voice.language if voice.speaks(code) else code
+    return voice.variety(code) or code
 
 
 def _check_normalization(normalization: str | None, model_id: str) -> None:

@@ -1,6 +1,8 @@
 """The voices made on this engine: numbers in SQLite, shared by every server of the user. No audio is kept."""
 
 import json
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +50,19 @@ class VoiceStore:
         query = "INSERT INTO voices (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
         self._database.write(lambda db: db.execute(query, (voice.id, _to_json(voice))))
 
+    def update(self, voice_id: str, change: Callable[[EngineVoice], EngineVoice]) -> EngineVoice | None:
+        """Change one with nobody in between; None where there is none. What `change` raises leaves it as it is."""
+
+        def run(db: sqlite3.Connection) -> EngineVoice | None:
+            row = db.execute("SELECT body FROM voices WHERE id = ?", (voice_id,)).fetchone()
+            if not row or not row[0]:
+                return None
+            voice = change(_from_json(voice_id, row[0]))
+            db.execute("UPDATE voices SET body = ? WHERE id = ?", (_to_json(voice), voice_id))
+            return voice
+
+        return self._database.write(run) if self._database.exists() else None
+
     def delete(self, voice_id: str) -> bool:
         """Whether there was one. Its numbers are overwritten."""
         if not self._database.exists():
@@ -61,6 +76,7 @@ def _to_json(voice: EngineVoice) -> str:
         {
             "name": voice.name, "tagline": voice.tagline, "description": voice.description, "gender": voice.gender,
             "language": voice.language, "accent": voice.accent.id if voice.accent else None,
+            "added": [accent.id for accent in voice.added],
             "timbre": voice.timbre.to_dict(), "origin": voice.origin, "notices": voice.notices,
             "access": voice.access, "created_at": timestamp(voice.created_at),
         },
@@ -74,6 +90,7 @@ def _from_json(voice_id: str, body: str) -> EngineVoice:
         id=voice_id, name=data["name"], tagline=data["tagline"], description=data["description"],
         gender=data["gender"], language=data["language"],
         accent=find_accent(data["accent"]) if data["accent"] else None,
+        added=tuple(accent for accent in map(find_accent, data.get("added", ())) if accent),
         timbre=Timbre.from_dict(data["timbre"]), origin=data["origin"], notices=tuple(data["notices"]),
         is_owner=True, access=data["access"], created_at=datetime.fromisoformat(data["created_at"]),
     )  # fmt: skip

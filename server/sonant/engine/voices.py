@@ -7,7 +7,7 @@ from sonant.engine.accents import CatalogueAccent
 from sonant.engine.languages import speakable
 from sonant.engine.timbre import Timbre
 from sonant.wire.languages import base_of
-from sonant.wire.voices import Gender, Voice, VoiceAccent, VoiceMetadata
+from sonant.wire.voices import Gender, Voice, VoiceAccent
 
 TAGLINE_MAX = 32
 """Characters. Source: contract §6.1."""
@@ -25,8 +25,10 @@ class EngineVoice:
     """What the synthesiser is told when the request names no language: code or locale, such as `en` or `en-GB`."""
     accent: CatalogueAccent | None
     timbre: Timbre
+    added: tuple[CatalogueAccent, ...] = ()
+    """Accents it speaks beside its own, with the same timbre."""
     origin: str = "built-in"
-    """`built-in`, `clone` or `localized`."""
+    """`built-in`, `clone`, `localized` or `embedding`."""
     notices: tuple[str, ...] = ()
     """What every answer spoken with it confesses, beside being synthetic."""
     is_owner: bool = False
@@ -44,8 +46,14 @@ class EngineVoice:
         return region if len(region) == 2 else None
 
     def speaks(self, language: str) -> bool:
-        """Whether it is native in a language (`en`) or in a locale (`en-GB`)."""
-        return language == self.locale if "-" in language else language == base_of(self.locale)
+        """Whether it has an accent, its own or an added one, in a language (`en`) or in a locale (`en-GB`)."""
+        return self.variety(language) is not None
+
+    def variety(self, language: str) -> str | None:
+        """What the synthesiser is told when it is to speak a language or locale it has an accent in."""
+        if _is_of(self.locale, language):
+            return self.language
+        return next((accent.speech_language for accent in self.added if _is_of(accent.locale, language)), None)
 
     def confessions(self, language: str | None = None) -> tuple[str, ...]:
         """Its own notices and those of the language it is to speak."""
@@ -59,22 +67,20 @@ class EngineVoice:
     def to_wire(self) -> Voice:
         """Both the newest field set and the SDK's (contract §6.1, §17)."""
         accent_id = self.accent.id if self.accent else None
-        locales = [VoiceAccent(accent=accent_id, locale=self.locale, is_native=True)]
+        own = VoiceAccent(accent=accent_id, locale=self.locale, is_native=True)
+        locales = [own, *(VoiceAccent(accent=accent.id, locale=accent.locale) for accent in self.added)]
         return Voice(
             id=self.id, name=self.name, tagline=self.tagline, description=self.description, gender=self.gender,
-            language=base_of(self.locale), accents=locales if accent_id else [], locales=locales, accent=accent_id,
+            language=base_of(self.locale), accents=[accent for accent in locales if accent.accent],
+            locales=locales, accent=accent_id,
             country=self.country, is_owner=self.is_owner, is_pro=False, status="active",
             access=self.access, visibility="owner" if self.is_owner else "all",
             created_at=timestamp(self.created_at), notices=list(self.confessions()) or None,
         )  # fmt: skip
 
-    def to_metadata(self) -> VoiceMetadata:
-        voice = self.to_wire()
-        return VoiceMetadata(
-            id=voice.id, name=voice.name, tagline=voice.tagline, description=voice.description,
-            language=voice.language, access=voice.access, visibility=voice.visibility, created_at=voice.created_at,
-            user_id="local", notices=voice.notices,
-        )  # fmt: skip
+
+def _is_of(locale: str, language: str) -> bool:
+    return locale == language if "-" in language else base_of(locale) == language
 
 
 def timestamp(moment: datetime) -> str:

@@ -124,7 +124,15 @@ Cursor = Annotated[str | None, _text("next_cursor")]
 NewName = Annotated[str, _text("What to call the voice")]
 OptionalName = Annotated[str | None, _text("What to call the new voice")]
 Description = Annotated[str | None, _text("What it sounds like")]
-Confirm = Annotated[bool | None, _flat("boolean", "The person agreed; for when they cannot be asked")]
+Confirm = Annotated[bool | None, _flat("boolean", "The person agreed")]
+VoiceGender = Annotated[
+    Literal["masculine", "feminine", "gender_neutral"] | None,
+    BeforeValidator(_gender),
+    _text("Of the speaker", enum=["masculine", "feminine", "gender_neutral"]),
+]
+Mixture = Annotated[str, _text("Such as Katie: 0.7, Gemma: 0.3")]
+AccentId = Annotated[str, _text("Such as british")]
+OwnAccent = Annotated[str | None, _text("Of the speaker, such as british")]
 JobId = Annotated[str, _text("From the result that named it")]
 JobAction = Annotated[
     Literal["wait", "read", "cancel"] | None,

@@ -20,11 +20,12 @@ from sonant.workflows.voices import FoundVoices, MadeVoice, describe, locale_of
 
 def render(state: State, made: Any) -> CallToolResult:
     """The answer that tells of what a workflow made."""
-    return _render(made, state)
+    return renders(made, state)
 
 
 @singledispatch
-def _render(made: object, state: State) -> CallToolResult:
+def renders(made: object, state: State) -> CallToolResult:
+    """By the kind of what was made; other modules register their own."""
     raise TypeError(f"nothing renders a {type(made).__name__}")
 
 
@@ -37,7 +38,7 @@ def _cost(state: State, credits: int) -> str:
     return "free, made on this machine" if state.settings.embedded else f"about {credits} credits"
 
 
-@_render.register
+@renders.register
 def _speech(made: SpeechMade, state: State) -> CallToolResult:
     notices = fresh_notices(state, made.notices)
     words = f"Word times: {where(state, made.words_entry)}." if made.words_entry else ""
@@ -60,7 +61,7 @@ def _speech(made: SpeechMade, state: State) -> CallToolResult:
     return answer(text, data, made.entry, made.words_entry, state=state)
 
 
-@_render.register
+@renders.register
 def _infill(made: InfillMade, state: State) -> CallToolResult:
     notices = fresh_notices(state, made.notices)
     what = "the joined recording" if made.joined else "the inserted words alone"
@@ -84,7 +85,7 @@ def _infill(made: InfillMade, state: State) -> CallToolResult:
     return answer(text, data, made.entry, state=state)
 
 
-@_render.register
+@renders.register
 def _transcript(made: TranscriptMade, state: State) -> CallToolResult:
     notices = fresh_notices(state, made.notices)
     if not made.text:
@@ -106,7 +107,7 @@ def _transcript(made: TranscriptMade, state: State) -> CallToolResult:
     return answer(text, data, made.entry, state=state)
 
 
-@_render.register
+@renders.register
 def _downloaded(made: Downloaded, state: State) -> CallToolResult:
     name = shown(made.file.filename, 80) or made.file.id
     text = f"Saved {name}, {seconds(made.entry.duration_s)} of audio, to {where(state, made.entry)}."
@@ -114,16 +115,17 @@ def _downloaded(made: Downloaded, state: State) -> CallToolResult:
     return answer(text, data, made.entry, state=state)
 
 
-@_render.register
+@renders.register
 def _voices(made: FoundVoices, state: State) -> CallToolResult:
-    rows = [_row(voice) for voice in made.voices]
+    rows = [row_of(voice) for voice in made.voices]
     lines = [f"- {_name(voice)} ({describe(voice)}): {voice.id}{_about(voice)}" for voice in made.voices]
     head = f"{len(rows)} voice{'s' if len(rows) > 1 else ''}" if rows else "No voice fits; leave out a filter."
     more = f"\nMore with cursor={made.cursor}" if made.cursor else ""
     return answer("\n".join([head, *lines]) + more, results.Voices(voices=rows, next_cursor=made.cursor), state=state)
 
 
-def _row(voice: Voice) -> results.VoiceRow:
+def row_of(voice: Voice) -> results.VoiceRow:
+    """A voice in short."""
     about = shown(voice.tagline or voice.description, 80)
     return results.VoiceRow(
         id=voice.id,
@@ -140,7 +142,7 @@ def _about(voice: Voice) -> str:
     return f" – {about}" if about else ""
 
 
-@_render.register
+@renders.register
 def _new_voice(made: MadeVoice, state: State) -> CallToolResult:
     notices = fresh_notices(state, made.notices)
     language = base_of(made.voice.language or "")

@@ -58,6 +58,22 @@ class VoiceRow(BaseModel):
     mine: bool | None = None
 
 
+class OneVoice(BaseModel):
+    id: str
+    name: str
+
+
+class VoiceDetails(VoiceRow):
+    # Sent where OneVoice is promised: what five tools tell need not cost five times in tools/list.
+    accents: list[str] = []
+    notices: list[str] = []
+
+
+class Accents(BaseModel):
+    accents: list[dict[str, str]]
+    # id, name, locale
+
+
 class Voices(BaseModel):
     voices: list[VoiceRow]
     next_cursor: str | None = None

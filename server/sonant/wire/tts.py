@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from sonant.audio.formats import AudioFormat, Container, Encoding
 from sonant.wire.message import Message
+from sonant.wire.voices import EmbeddingNumbers
 
 DEFAULT_MODEL = "sonic-3.6"
 INFILL_MODEL = "sonic-3"
@@ -72,9 +73,16 @@ class GenerationConfig(Message):
 
 
 class VoiceReference(Message):
-    """`voice` as an object; a bare id string means the same. Source: contract §3."""
+    """`voice` as an object; a bare id string means the same. Its `mode` and `__experimental_controls`, of older
+    versions, say nothing more. Source: contract §2.4, §3."""
 
     id: str
+
+
+class VoiceEmbedding(Message):
+    """`voice` up to 2024-11-13 as `{mode: "embedding", embedding}`. Source: contract §1.2."""
+
+    embedding: EmbeddingNumbers
 
 
 class SpeechRequest(Message):
@@ -82,7 +90,7 @@ class SpeechRequest(Message):
 
     model_id: str
     transcript: str
-    voice: str | VoiceReference
+    voice: str | VoiceReference | VoiceEmbedding
     output_format: OutputFormat
     language: str | None = None
     """ISO code or locale; not together with `locale`."""
@@ -99,6 +107,9 @@ class SpeechRequest(Message):
 
     @property
     def voice_id(self) -> str:
+        """Empty for a voice given as an embedding."""
+        if isinstance(self.voice, VoiceEmbedding):
+            return ""
         return self.voice if isinstance(self.voice, str) else self.voice.id
 
 

@@ -71,7 +71,10 @@ class State:
                     address = await self.locate()
                     key = address.api_key.get_secret_value() if address.api_key else None
                     # Not bound by the call limit: what outlasts the call goes on as a job.
-                    self._api = APIClient(Connection(address.base_url, key, self.settings.api_version))
+                    connection = Connection(
+                        address.base_url, key, self.settings.api_version, concurrency=self.settings.concurrency
+                    )
+                    self._api = APIClient(connection)
         return self._api
 
     async def aclose(self) -> None:

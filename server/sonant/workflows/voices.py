@@ -77,9 +77,14 @@ def noticing_deletion(state: State, voice: Voice) -> Iterator[None]:
     except NotFoundError as failure:
         if failure.error_code != "voice_not_found":
             raise
-        for key in [key for key, (_, known) in state.voices.items() if known.id == voice.id]:
-            del state.voices[key]
+        forget(state, voice.id)
         raise UnknownVoiceError(f"The voice {voice.name or voice.id} no longer exists.", hint=_FIND) from None
+
+
+def forget(state: State, voice_id: str) -> None:
+    """Look the voice up again next time, whatever it was called."""
+    for key in [key for key, (_, known) in state.voices.items() if known.id == voice_id]:
+        del state.voices[key]
 
 
 @contextmanager
@@ -259,14 +264,19 @@ async def localize(state: State, voice: str, language: str | None, accent: str |
     spoken = language_of(language)
     source = await resolve(state, voice)
     api = await state.api()
-    target = _choose_accent(await api.list_accents(), spoken, accent)
+    target = choose_accent(await api.list_accents(), spoken, accent)
     title = shown(name or "", NAME_CHARS) or f"{source.name} ({target.name})"
     with noticing_deletion(state, source), may_be_made():
         made = await api.localize_voice(LocalizeRequest(voice_id=source.id, name=title, accent=target.id))
     return MadeVoice(made, tuple(made.notices or ()))
 
 
-def _choose_accent(catalogue: list[Accent], language: str | None, accent: str | None) -> Accent:
+def choose_accent(catalogue: list[Accent], language: str | None, accent: str | None) -> Accent:
+    """The one accent meant by a language, by an id, locale or name matched loosely, or by both.
+
+    Raises:
+        InputError: none or several answer to it.
+    """
     usable = [item for item in catalogue if item.is_localizable]
     if accent:
         key = accent.casefold().replace(" ", "-").replace("_", "-")
