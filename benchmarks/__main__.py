@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import calls, engine, exits, listing, memory, startup
+from benchmarks import calls, engine, exits, listing, memory, startup, wire
 from benchmarks.table import Row, machine, print_head, print_row
 
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "memory": memory.rows,
     "engine": engine.rows,
     "recognition": engine.recognition_rows,
+    "wire": wire.rows,
 }
 
 

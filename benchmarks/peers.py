@@ -114,14 +114,21 @@ def upstream() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def engine(folder: Path) -> Iterator[str]:
+def engine(folder: Path, *options: str) -> Iterator[str]:
     """`sonant engine`; its base URL."""
+    with engine_process(folder, *options) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def engine_process(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`sonant engine`; its base URL and its process."""
     process = subprocess.Popen(
-        (*SONANT, "engine"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(folder)
+        (*SONANT, "engine", *options), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(folder)
     )
     assert process.stdout is not None
     try:
-        yield process.stdout.readline().decode().strip()
+        yield process.stdout.readline().decode().strip(), process
     finally:
         process.terminate()
         process.wait()
