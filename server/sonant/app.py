@@ -70,7 +70,9 @@ async def open_state(
         state = State(
             settings=settings,
             jobs=Jobs(tasks),
-            locate=_cloud(settings.base_url, settings.api_key) if settings.base_url else engine.locate,
+            locate=_cloud(settings.base_url, settings.api_key, settings.admin_key)
+            if settings.base_url
+            else engine.locate,
             open_library=open_library,
             public_url=public_url,
         )
@@ -101,13 +103,13 @@ class _Engine:
         from sonant.engine.serving import embedded_engine
 
         async with embedded_engine(self._settings.data_dir) as engine:
-            task_status.started(Address(engine.base_url, SecretStr(engine.api_key)))
+            task_status.started(Address(engine.base_url, SecretStr(engine.api_key), SecretStr(engine.admin_key)))
             await anyio.sleep_forever()
 
 
-def _cloud(base_url: str, api_key: SecretStr | None) -> Locate:
+def _cloud(base_url: str, api_key: SecretStr | None, admin_key: SecretStr | None) -> Locate:
     async def locate() -> Address:
-        return Address(base_url, api_key)
+        return Address(base_url, api_key, admin_key)
 
     return locate
 

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 CLOSING_S = 1.0
 """Seconds a signalled process may take to clean up."""
 
+FAULTS_GRAMMAR = (
+    "a list such as latency=200ms,429=5%%,500=2%%,cut=3%%,drop=1%%,seed=7. latency: before an answer (or 100ms-2s); a "
+    "status: refuse with it; cut: break off a body; drop: break off a socket; without a share: always. A path in front, "
+    "as in /tts/bytes:500=10%%, limits one to it. retry-after=2s: a header on 429 and 503. header: requests may ask for "
+    "their own, as in `Sonant-Fault: 500`. The same seed gives the same faults"
+)
+"""For `--help`; engine/faults.py reads it."""
+
 HOSTS = ("claude-desktop", "cursor", "vscode", "claude-code")
 
 
@@ -110,8 +118,12 @@ def parser() -> argparse.ArgumentParser:
                         help="generations at once before one more is answered with 429; default 256")  # fmt: skip
     engine.add_argument("--stt-concurrency", type=_at_least_one, default=256, metavar="N",
                         help="transcriptions at once before one more is answered with 429; default 256")  # fmt: skip
-    engine.add_argument("--credits", type=float, metavar="N",
-                        help="credits to spend before requests are answered with 402; no end by default")  # fmt: skip
+    engine.add_argument("--credits", type=_credits, metavar="N",
+                        help="credits to spend before requests are answered with 402, counted from this start; "
+                        "no end by default")  # fmt: skip
+    engine.add_argument(
+        "--faults", metavar="SPEC", help=f"failures on request, to test a program with: {FAULTS_GRAMMAR}"
+    )
     engine.set_defaults(run=_engine)
 
     doctor = commands.add_parser(
@@ -137,6 +149,13 @@ def _at_least_one(word: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{word} is not 1 or more")
     return number
+
+
+def _credits(word: str) -> float:
+    credits = float(word)
+    if not 0 <= credits < float("inf"):
+        raise argparse.ArgumentTypeError(f"{word} is not 0 or more")
+    return credits
 
 
 def _settings() -> "Settings":
@@ -231,6 +250,7 @@ def _call(args: argparse.Namespace) -> int:
 
 
 def _engine(args: argparse.Namespace) -> int:
+    from sonant.engine.faults import read_faults
     from sonant.engine.options import EngineOptions
     from sonant.engine.serving import run_engine
 
@@ -243,7 +263,11 @@ def _engine(args: argparse.Namespace) -> int:
         tts_concurrency=args.tts_concurrency,
         stt_concurrency=args.stt_concurrency,
         credits=args.credits,
+        faults=None if args.faults is None else read_faults(args.faults),
     )
+
+    if options.faults:
+        print("sonant engine: requests will fail on purpose, as --faults says", file=sys.stderr, flush=True)
 
     async def work(_: Signals) -> int:
         await run_engine(options, args.port, lambda base_url: print(base_url, flush=True))

@@ -100,7 +100,7 @@ def _settings_lines() -> Iterator[str]:
             shown = "set, not shown"
         else:
             # Somebody may have put a key into an address, or into the wrong variable.
-            shown = masker(None)(re.sub(r"//[^/@]*@|[?#].*", lambda found: "//" if "@" in found[0] else "", value))
+            shown = masker()(re.sub(r"//[^/@]*@|[?#].*", lambda found: "//" if "@" in found[0] else "", value))
         yield f"{variable.name}: {shown or f'not set ({variable.default})'}"
 
 

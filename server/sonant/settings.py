@@ -34,6 +34,7 @@ class Variable:
 
 VARIABLES: tuple[Variable, ...] = (
     Variable("CARTESIA_API_KEY", "Key of a Cartesia account. Blank or absent: the embedded engine.", "none"),
+    Variable("CARTESIA_ADMIN_KEY", "Admin key of the account (`sk_car_admin_…`); only for get_usage.", "none"),
     Variable("CARTESIA_BASE_URL", "Another address of the same API; `http://` only on this machine.", CLOUD_URL),
     Variable("CARTESIA_VERSION", f"Version date of the API; {VERSION} for now.", VERSION),
     Variable("SONANT_VOICE", "Voice to use when none is named: a name or an id.", "Katie"),
@@ -65,6 +66,7 @@ class Settings:
     input_dirs: tuple[Path, ...]
     data_dir: Path
     api_key: SecretStr | None = None
+    admin_key: SecretStr | None = None
     base_url: str | None = None
     """None: the embedded engine."""
     api_version: str = VERSION
@@ -100,6 +102,7 @@ def load(environ: Mapping[str, str], home: Path | None = None) -> Settings:
         input_dirs=reader.folders("SONANT_INPUT_DIRS") or (reader.home,),
         data_dir=reader.folder("SONANT_DATA_DIR") or _data_dir(),
         api_key=SecretStr(api_key) if api_key else None,
+        admin_key=SecretStr(admin_key) if (admin_key := reader.text("CARTESIA_ADMIN_KEY")) else None,
         base_url=base_url,
         api_version=reader.choice("CARTESIA_VERSION", (VERSION,), VERSION),
         voice=reader.text("SONANT_VOICE"),

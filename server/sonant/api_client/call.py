@@ -33,3 +33,5 @@ class Call:
     """Which of the plan's limits it counts against while it runs."""
     version: str | None = None
     """Date of the version to speak, for what only an older one has; None: the connection's."""
+    for_admin: bool = False
+    """Takes the admin key, and no other."""

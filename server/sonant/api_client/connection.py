@@ -45,9 +45,10 @@ class Connection:
         deadline_s: by when the answer to a call must have begun, resends and waits included; time spent uploading,
             or queueing here before it is first sent, is not counted.
         concurrency: generations of speech that may run at once at first; see limiter.py.
+        admin_key: sent instead with the calls that take no other.
 
     Raises:
-        SettingsError: the key cannot be sent in a header.
+        SettingsError: a key cannot be sent in a header.
     """
 
     def __init__(
@@ -60,23 +61,21 @@ class Connection:
         *,
         deadline_s: float = 45.0,
         concurrency: int = PLANS_MAX,
+        admin_key: str | None = None,
     ) -> None:
-        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise SettingsError(
-                "The API key holds a space or another character that no key has.",
-                variable="CARTESIA_API_KEY",
-                hint="Copy it again from play.cartesia.ai/keys.",
-            )
+        _check_key(api_key, "CARTESIA_API_KEY")
+        _check_key(admin_key, "CARTESIA_ADMIN_KEY")
         self.base_url = base_url.rstrip("/")
         self.deadlines = deadlines or Deadlines()
         self.retry = retry or Retry()
         self.deadline_s = deadline_s
-        self.mask = masker(api_key)
+        self.mask = masker(api_key, admin_key)
         self.limiters: dict[Capability, Limiter] = {
             "tts": Limiter(concurrency, PLANS_MAX),
             "stt": Limiter(concurrency * _HEARING_PER_SPEAKING, PLANS_MAX * _HEARING_PER_SPEAKING),
         }
         self._headers = {VERSION_HEADER: version} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._admin_headers = {VERSION_HEADER: version, "Authorization": f"Bearer {admin_key}"} if admin_key else None
         self._transport = Transport(base_url, self.deadlines)
         self._threads = anyio.CapacityLimiter(_UPLOAD_THREADS)
 
@@ -250,12 +249,25 @@ class Connection:
         return http.build_request(
             call.method,
             self.base_url + call.path,
-            headers={"Accept": call.accept} | ({} if call.open_to_all else self._headers_of(call.version)),
+            headers={"Accept": call.accept} | self._credentials(call),
             params=call.params or None,
             json=call.json,
             data=call.form or None,
             files={name: (upload.name, upload.file, upload.mime_type) for name, upload in call.uploads.items()} or None,
         )
+
+    def _credentials(self, call: Call) -> dict[str, str]:
+        if call.open_to_all:
+            return {}
+        if not call.for_admin:
+            return self._headers_of(call.version)
+        if self._admin_headers is None:
+            raise SettingsError(
+                "This needs an admin key of the account, which no other key can stand in for.",
+                variable="CARTESIA_ADMIN_KEY",
+                hint="Make one in Cartesia's console (it begins with sk_car_admin_) and put it into CARTESIA_ADMIN_KEY.",
+            )
+        return self._admin_headers
 
     def _headers_of(self, version: str | None) -> dict[str, str]:
         return self._headers | ({VERSION_HEADER: version} if version else {})
@@ -283,6 +295,15 @@ async def pause(course: Course, failure: SpeechError, slot: Slot | None, *, sent
             asked_s = failure.retry_after_s if isinstance(failure, APIError) else None
             wait_s = max(0.0, start + (asked_s or 0.0) - anyio.current_time())
     await anyio.sleep(wait_s)
+
+
+def _check_key(key: str | None, variable: str) -> None:
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise SettingsError(
+            "The API key holds a space or another character that no key has.",
+            variable=variable,
+            hint="Copy it again from play.cartesia.ai/keys.",
+        )
 
 
 def _tell_when(failure: SpeechError) -> None:

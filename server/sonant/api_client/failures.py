@@ -39,10 +39,10 @@ _TRANSCRIPT_START = 20
 """This many characters of a transcript in a row are taken for a quotation of it."""
 
 
-def masker(api_key: str | None) -> Callable[[str], str]:
-    """A function that takes our key, and whatever looks like one, out of a text."""
-    own = re.escape(api_key) if api_key and len(api_key) >= _SHORTEST_SECRET else None
-    pattern = re.compile(f"{own}|{_KEY_SHAPED.pattern}") if own else _KEY_SHAPED
+def masker(*keys: str | None) -> Callable[[str], str]:
+    """A function that takes our keys, and whatever looks like one, out of a text."""
+    own = sorted((re.escape(key) for key in keys if key and len(key) >= _SHORTEST_SECRET), key=len, reverse=True)
+    pattern = re.compile("|".join([*own, _KEY_SHAPED.pattern]))
 
     def mask(text: str) -> str:
         return pattern.sub(MASK, text)

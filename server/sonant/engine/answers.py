@@ -25,6 +25,9 @@ from sonant.wire.notices import NOTICE_HEADER, to_header
 from sonant.wire.tts import ErrorEvent
 from sonant.wire.versions import JSON_ERRORS_SINCE, REQUEST_ID_HEADER, VERSION
 
+BROKEN_OFF = "broken_off"
+"""In a request's state when its answer will be cut on purpose, and so fail."""
+
 
 @dataclass(frozen=True)
 class Refusal:

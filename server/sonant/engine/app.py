@@ -18,6 +18,7 @@ from sonant.engine.answers import on_error
 from sonant.engine.credentials import Credentials
 from sonant.engine.gate import Gate
 from sonant.engine.hangup import HangUp
+from sonant.engine.injection import FaultInjection
 from sonant.engine.limits import Admission
 from sonant.engine.machinery import Machinery
 from sonant.engine.options import EngineOptions
@@ -39,7 +40,8 @@ def build_engine(options: EngineOptions) -> Starlette:
         middleware=[
             Middleware(HangUp),
             Middleware(Gate, options=options, credentials=Credentials(options.api_key, machinery.tokens)),
-            Middleware(Admission, limits=machinery.limits),
+            *([Middleware(FaultInjection, faults=options.faults)] if options.faults else []),
+            Middleware(Admission, limits=machinery.limits, ledger=machinery.ledger),
         ],
         exception_handlers={
             SpeechError: on_error,

@@ -2,17 +2,17 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from anyio import to_thread
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Scope
 
 from sonant.engine.answers import Refusal
+from sonant.engine.options import ADMIN_PREFIX
 from sonant.engine.tokens import Tokens, looks_like_token
 
-ADMIN_PREFIX = "sk_car_admin_"
-"""Of keys that see usage and keys, and nothing else."""
 _ADMIN_PATHS = ("/usage", "/api-keys", "/organizations")
 _GRANT_OF_PATH = {"/tts": "tts", "/stt": "stt", "/audio/transcriptions": "stt"}
 """What an access token may reach, and the grant it needs for that."""
@@ -22,9 +22,14 @@ _GRANT_OF_PATH = {"/tts": "tts", "/stt": "stt", "/audio/transcriptions": "stt"}
 class Caller:
     kind: Literal["key", "admin", "token"]
     id: str
-    """Tells one credential from another without being one: the start of its SHA-256."""
+    """Tells one key from another without being one; of a token, the key that it was made with."""
     grants: frozenset[str] = frozenset()
     """Of a token: some of tts, stt, agent."""
+
+
+def id_of(key: str) -> str:
+    """The start of its SHA-256."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -36,39 +41,46 @@ class Credentials:
         tokens: who signed the access tokens.
     """
 
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     tokens: Tokens
 
-    def caller(self, scope: Scope) -> Caller | Refusal:
-        """Who calls, or why they may not come in here."""
+    async def caller(self, scope: Scope) -> Caller | Refusal:
+        """Who calls, or why they may not come in here.
+
+        Raises:
+            EngineUnavailableError: the tokens' secret cannot be read.
+        """
         shown = _shown(scope)
         if not shown:
             any_will_do = ", as `Authorization: Bearer …` or `X-API-Key`; here any will do" if not self.api_key else ""
             return Refusal(401, f"A key is required{any_will_do}.")
-        caller = self._known(shown)
-        if caller is None:
-            return Refusal(401, "The access token is not valid, or no longer." if looks_like_token(shown)
-                           else "This is not the engine's key.")  # fmt: skip
-        return _place_refusal(caller, scope["path"]) or caller
-
-    def _known(self, shown: str) -> Caller | None:
-        digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
+        caller: Caller | None
         if looks_like_token(shown):
-            grants = self.tokens.grants_of(shown)
-            return None if grants is None else Caller("token", digest, grants)
+            caller = await to_thread.run_sync(self._by_token, shown)  # it may have to read the secret
+            wrong = "The access token is not valid, or no longer."
+        else:
+            caller = self._by_key(shown)
+            wrong = "This is not the engine's key."
+        return Refusal(401, wrong) if caller is None else _place_refusal(caller, scope["path"]) or caller
+
+    def _by_token(self, token: str) -> Caller | None:
+        pass_ = self.tokens.read(token)
+        return None if pass_ is None else Caller("token", pass_.key_id, pass_.grants)
+
+    def _by_key(self, shown: str) -> Caller | None:
         is_admin = shown.startswith(ADMIN_PREFIX)
         if self.api_key is not None:
             wanted = ADMIN_PREFIX + self.api_key if is_admin else self.api_key
             if not hmac.compare_digest(shown.encode(), wanted.encode()):
                 return None
-        return Caller("admin" if is_admin else "key", digest)
+        return Caller("admin" if is_admin else "key", id_of(shown))
 
 
 def _shown(scope: Scope) -> str:
     """The credential of a request; on a socket's handshake it may stand in the query, as browsers have no other place."""
     headers = Headers(scope=scope)
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    shown = bearer.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "").strip()
+    shown = (bearer.strip() if scheme.lower() == "bearer" else "") or headers.get("x-api-key", "").strip()
     if not shown and scope["type"] == "websocket":
         query = QueryParams(scope.get("query_string", b""))
         shown = (query.get("access_token") or query.get("api_key") or "").strip()

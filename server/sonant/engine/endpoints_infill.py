@@ -1,6 +1,7 @@
 """`POST /infill/bytes`: the middle segment alone. Source: contract §4."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from sonant.audio.codec import decode_blocks, read_clip
 from sonant.audio.pcm import Samples
-from sonant.engine.answers import refuse
+from sonant.engine.answers import refuse, version_of
 from sonant.engine.infilling import infill
 from sonant.engine.machinery import machinery_of
 from sonant.engine.sounding import body_of
@@ -18,6 +19,7 @@ from sonant.engine.speaking import check_model, read_order
 from sonant.engine.streaming import StreamedAnswer
 from sonant.engine.synthesis import SAMPLE_RATE
 from sonant.engine.uploads import read_form
+from sonant.wire.costs import infill_credits
 from sonant.wire.infill import MODELS, InfillFields
 from sonant.wire.tts import SpeechRequest
 from sonant.wire.voices import CLIP_MAX_BYTES
@@ -40,6 +42,7 @@ async def infill_bytes(request: Request) -> Response:
                 pronunciation_dict_id=wanted.pronunciation_dict_id,
             ),
             machinery,
+            version_of(request.scope),
         )  # fmt: skip
         sides = [form.file("left_audio", CLIP_MAX_BYTES), form.file("right_audio", CLIP_MAX_BYTES)]
         if sides == [None, None]:
@@ -52,7 +55,11 @@ async def infill_bytes(request: Request) -> Response:
         order.content_type,
         (*order.notices, *made.verdict),
         whole_if_one=order.audio_format.container != "raw",
-    )
+        when_sent=partial(
+            machinery.charge, request.scope, "infill", infill_credits(wanted.transcript), model=wanted.model_id,
+            voice=order.voice_id,
+        ),
+    )  # fmt: skip
 
 
 def _start_of(side: BinaryIO | None) -> Samples | None:

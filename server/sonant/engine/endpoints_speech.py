@@ -2,11 +2,11 @@
 
 import base64
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
-from typing import cast
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -15,13 +15,13 @@ from starlette.types import Scope
 
 from sonant.engine.answers import error_event, refusal_of, refuse, version_of
 from sonant.engine.machinery import Machinery, machinery_of
-from sonant.engine.sounding import BodyEncoder, body_of, kept, slices, sound_of
+from sonant.engine.sounding import BodyEncoder, body_of, cut_after, kept, slices, sound_of
 from sonant.engine.speaking import Order, read_order
 from sonant.engine.stored_files import Recording
 from sonant.engine.streaming import StreamedAnswer
-from sonant.engine.synthesis import Piece
 from sonant.engine.uploads import read_json
 from sonant.errors import SpeechError
+from sonant.wire.costs import speech_credits
 from sonant.wire.tts import (
     Chunk,
     Done,
@@ -41,7 +41,7 @@ async def speak_bytes(request: Request) -> Response:
     wanted = SpeechRequest.model_validate(await read_json(request))
     order = await read_order(wanted, machinery, version_of(request.scope))
     synthesiser = await machinery.synthesiser()
-    sound = sound_of(synthesiser.speak(order.utterance))
+    sound = sound_of(cut_after(synthesiser.speak(order.utterance), order.most_s))
     body = body_of(sound, order.audio_format, machinery.threads)
     recording = None
     if wanted.save:
@@ -53,6 +53,7 @@ async def speak_bytes(request: Request) -> Response:
         order.content_type,
         order.notices,
         whole_if_one=order.audio_format.container != "raw",
+        when_sent=partial(_charge, wanted, order, machinery, request.scope),
     )
     if recording is not None:
         answer.headers[FILE_ID_HEADER] = recording.id
@@ -65,14 +66,29 @@ async def speak_events(request: Request) -> Response:
     if wanted.output_format.container != "raw":
         raise refuse(400, "output_format.container: /tts/sse answers raw audio only.")
     order = await read_order(wanted, machinery, version_of(request.scope))
-    frames = _frames(_events(wanted, order, machinery), wanted.context_id, order.notices, request.scope)
+    pay = partial(_charge, wanted, order, machinery, request.scope)
+    events = _paid(_events(wanted, order, machinery), pay)
+    frames = _frames(events, wanted.context_id, order.notices, request.scope)
     return StreamedAnswer(frames, "text/event-stream", order.notices)
+
+
+async def _charge(wanted: SpeechRequest, order: Order, machinery: Machinery, scope: Scope) -> None:
+    credits = speech_credits(wanted.transcript)
+    await machinery.charge(scope, "tts", credits, model=wanted.model_id, voice=order.voice_id)
+
+
+async def _paid(events: AsyncGenerator[Event, None], pay: Callable[[], Awaitable[None]]) -> AsyncGenerator[Event, None]:
+    """The events; when the last of them is with the socket, it is time to pay."""
+    async with aclosing(events):
+        async for event in events:
+            yield event
+    await pay()
 
 
 async def _events(wanted: StreamedSpeechRequest, order: Order, machinery: Machinery) -> AsyncGenerator[Event, None]:
     synthesiser = await machinery.synthesiser()
     encoder = BodyEncoder(order.audio_format)
-    said = cast(AsyncGenerator[Piece, None], synthesiser.speak(order.utterance))
+    said = cut_after(synthesiser.speak(order.utterance), order.most_s)
     started = perf_counter()
     async with aclosing(said):
         async for piece in said:

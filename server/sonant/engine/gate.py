@@ -4,7 +4,6 @@ A web page can make a browser call a loopback port, and can make its own name re
 so the Host header must be one of ours, and a request with a foreign Origin is refused unless the options name it.
 """
 
-from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -61,7 +60,7 @@ class Gate:
     async def _entry_refusal(self, scope: Scope, version: str | None) -> Refusal | None:
         """The credential, which is put into the scope's state as `caller`, and the version."""
         try:
-            caller = await to_thread.run_sync(self._credentials.caller, scope)
+            caller = await self._credentials.caller(scope)
         except SpeechError as error:
             return refusal_of(error)
         if isinstance(caller, Refusal):

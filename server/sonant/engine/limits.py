@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sonant.engine.answers import error_response, refusal_of, refuse
+from sonant.engine.ledger import Ledger
 from sonant.errors import APIError
 
 _SPEAKING = ("/tts/", "/infill/", "/voice-changer/")
@@ -55,11 +56,12 @@ class Limits:
 
 
 class Admission:
-    """Takes the slot a request needs. Pure ASGI."""
+    """Takes the slot a request needs, if there are credits left for it. Pure ASGI."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, ledger: Ledger) -> None:
         self._app = app
         self._limits = limits
+        self._ledger = ledger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slots = self._limits.slots_for(scope) if scope["type"] in ("http", "websocket") else None
@@ -67,6 +69,7 @@ class Admission:
             return await self._app(scope, receive, send)
         taking = slots.one()
         try:
+            self._ledger.check()  # what needs a slot costs credits
             taking.__enter__()
         except APIError as error:
             return await error_response(refusal_of(error), scope)(scope, receive, send)

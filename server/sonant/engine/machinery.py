@@ -1,7 +1,7 @@
 """What the requests of one engine share: its options, its voices, its workers. No state is global."""
 
+import time
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Self, cast
 
 import anyio
@@ -9,9 +9,10 @@ from anyio import to_thread
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from sonant.engine.answers import BROKEN_OFF
 from sonant.engine.blobs import Blobs
 from sonant.engine.catalogue import catalogue, default_voice
-from sonant.engine.credentials import Caller
+from sonant.engine.credentials import Caller, id_of
 from sonant.engine.ledger import Capability, Ledger
 from sonant.engine.limits import Limits
 from sonant.engine.options import EngineOptions
@@ -36,6 +37,8 @@ class Machinery:
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
+        self.started_at = time.time()
+        self.key_id = id_of(options.api_key) if options.api_key else None
         self.store = VoiceStore(options.voices_path)
         self.records = Records(options.records_path)
         self.blobs = Blobs(options.files_dir, self._is_file)
@@ -57,6 +60,8 @@ class Machinery:
     async def __aexit__(self, *_: object) -> None:
         self._closed = True
         await self._stack.aclose()
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self.ledger.close)
 
     async def synthesiser(self) -> "Synthesiser":
         from sonant.engine.synthesis import Synthesiser
@@ -108,11 +113,11 @@ class Machinery:
             model: model id.
             voice: voice id.
         """
-        caller: Caller | None = scope.get("state", {}).get("caller")
-        charge = partial(
-            self.ledger.charge, capability, credits, model=model, voice=voice, caller=caller.id if caller else None
-        )
-        await to_thread.run_sync(charge, limiter=self.threads)
+        state = scope.get("state", {})
+        if state.get(BROKEN_OFF):
+            return
+        caller: Caller | None = state.get("caller")
+        self.ledger.charge(capability, credits, model=model, voice=voice, caller=caller.id if caller else None)
 
     def _is_file(self, file_id: str) -> bool:
         """Whether anything still wants those bytes."""

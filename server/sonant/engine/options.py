@@ -4,7 +4,11 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sonant.engine.faults import Faults
 from sonant.errors import SettingsError
+
+ADMIN_PREFIX = "sk_car_admin_"
+"""Of keys that see usage and keys, and nothing else. Source: contract §1.1."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class EngineOptions:
     this machine requests queue for the workers without harm."""
     stt_concurrency: int = 256
     credits: float | None = None
-    """How many there are to spend before requests are answered with 402; None for no end."""
+    """How many may be spent from this start on, before requests are answered with 402; None for no end."""
+    faults: Faults | None = None
+    """Failures on request; None for those alone that come by themselves."""
 
     def __post_init__(self) -> None:
         if self.api_key is None and not is_loopback(self.host):
@@ -34,6 +40,12 @@ class EngineOptions:
                 f"The engine does not listen on {self.host} without a key: anyone on the network could use it.",
                 variable="--api-key",
                 hint="Name one with --api-key, or keep to 127.0.0.1.",
+            )
+        if self.api_key is not None and self.api_key.startswith(ADMIN_PREFIX):
+            raise SettingsError(
+                f"The engine's key may not begin with {ADMIN_PREFIX}: its admin key does.",
+                variable="--api-key",
+                hint=f"Name another; its admin key will be {ADMIN_PREFIX} and that.",
             )
 
     @property

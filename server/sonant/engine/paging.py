@@ -28,7 +28,11 @@ class Page(Generic[Item]):
 
 
 def page_of(
-    entries: Sequence[tuple[str, Item | None]], request: Request, takes: Callable[[Item], bool] = lambda _: True
+    entries: Sequence[tuple[str, Item | None]],
+    request: Request,
+    takes: Callable[[Item], bool] = lambda _: True,
+    *,
+    default_limit: int = _LIMIT_DEFAULT,
 ) -> Page[Item]:
     """The page that `limit`, `starting_after` and `ending_before` of the query ask for.
 
@@ -36,11 +40,12 @@ def page_of(
         entries: id and item of the whole list, in its order; None for what was deleted but still is a cursor.
         request: whose query says which page.
         takes: whether an item belongs to the list asked for.
+        default_limit: items on a page where the query has no `limit`.
 
     Raises:
         APIError: 400 for a wrong limit or cursor.
     """
-    limit = _limit(request)
+    limit = _limit(request, default_limit)
     after, before = request.query_params.get("starting_after"), request.query_params.get("ending_before")
     if after and before:
         raise refuse(400, "Give either `starting_after` or `ending_before`, not both.")
@@ -69,8 +74,8 @@ def boolean_of(request: Request, name: str) -> bool | None:
         raise refuse(400, f"{name}: use true or false.") from None
 
 
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(_LIMIT_DEFAULT))
+def _limit(request: Request, default: int) -> int:
+    text = request.query_params.get("limit", str(default))
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= _LIMIT_MAX:
         raise refuse(400, f"limit: a whole number from 1 to {_LIMIT_MAX}.")
     return int(text)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -14,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from sonant.engine.app import build_engine
-from sonant.engine.options import EngineOptions
+from sonant.engine.options import ADMIN_PREFIX, EngineOptions
 from sonant.errors import SettingsError
 
 _LOOPBACK = "127.0.0.1"
@@ -30,6 +31,10 @@ _FAREWELL_S = 0.5
 class EngineAddress:
     base_url: str
     api_key: str = field(repr=False)
+
+    @property
+    def admin_key(self) -> str:
+        return ADMIN_PREFIX + self.api_key
 
 
 @contextlib.asynccontextmanager
@@ -66,11 +71,13 @@ async def served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
         SettingsError: it cannot listen there.
     """
     listener = await _listen(host, port)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = _Server(
         uvicorn.Config(
             app, http="h11", ws="websockets-sansio", loop="none", lifespan="on", log_config=None, access_log=False,
             date_header=False, server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
             ws_max_size=_MESSAGE_MAX_BYTES, ws_per_message_deflate=False,
+            log_level="warning",  # below it, addresses of sockets are logged, and a key may stand in their query
         )
     )  # fmt: skip
     try:
@@ -107,6 +114,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Uvicorn takes every refused handshake for a mistake of the application."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 async def _listen(host: str, port: int) -> socket.socket:

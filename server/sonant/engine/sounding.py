@@ -3,16 +3,18 @@
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, BinaryIO, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import anyio
+import numpy as np
 from anyio import to_thread
 
 from sonant.audio.encoder import Encoder
 from sonant.audio.formats import AudioFormat
 from sonant.audio.pcm import Samples
 from sonant.audio.resample import StreamResampler
-from sonant.engine.synthesis import SAMPLE_RATE, Piece
+from sonant.engine.synthesis import SAMPLE_RATE, Piece, TimedPhoneme, TimedWord
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 
 _HOLD_S = 20.0
 """A clip no longer than this is finished before its first byte goes out, so that its header tells the truth."""
+_FADE_S = 0.005
+"""Speech cut off in the middle of a wave would click."""
 _SLICE_S = 2.0
 """Encoded and sent at a time: a few ms of work, and what is cancelled ends soon."""
+
+Timed = TypeVar("Timed", TimedWord, TimedPhoneme)
 
 
 class BodyEncoder:
@@ -92,6 +98,27 @@ def slices(samples: Samples) -> Iterator[Samples]:
     step = round(_SLICE_S * SAMPLE_RATE)
     for start in range(0, len(samples), step):
         yield samples[start : start + step]
+
+
+async def cut_after(pieces: AsyncIterator[Piece], most_s: float | None) -> AsyncGenerator[Piece, None]:
+    """An utterance, cut off softly after so many seconds. Closing it closes the utterance."""
+    left = None if most_s is None else round(most_s * SAMPLE_RATE)
+    async with aclosing(cast(AsyncGenerator[Piece, None], pieces)) as said:
+        async for piece in said:
+            if left is None or len(piece.samples) < left:
+                yield piece
+                left = None if left is None else left - len(piece.samples)
+                continue
+            assert most_s is not None
+            samples = piece.samples[:left].copy()
+            fade = min(round(_FADE_S * SAMPLE_RATE), len(samples))
+            samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+            yield Piece(samples, _before(piece.words, most_s), _before(piece.phonemes, most_s))
+            return
+
+
+def _before(timed: tuple[Timed, ...], most_s: float) -> tuple[Timed, ...]:
+    return tuple(replace(one, end_s=min(one.end_s, most_s)) for one in timed if one.start_s < most_s)
 
 
 async def sound_of(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Samples, None]:

@@ -16,24 +16,22 @@ from sonant.engine.voices import EngineVoice
 from sonant.errors import InputError
 from sonant.wire.languages import normalise
 from sonant.wire.markup import has_speech
+from sonant.wire.models import LATE_LANGUAGES, LIVE_MODELS, REGIONAL_MODELS, RETIRED_MODELS, RETIRED_PREFIXES
 from sonant.wire.notices import SYNTHETIC_NOTICE
 from sonant.wire.tts import (
     CONTAINERS,
     EMOTIONS,
-    LIVE_MODELS,
-    RETIRED_MODELS,
     GenerationConfig,
     OutputFormat,
     SpeechRequest,
     VoiceEmbedding,
     VoiceReference,
 )
-from sonant.wire.versions import EMBEDDINGS_UNTIL, VERSION
+from sonant.wire.versions import EMBEDDINGS_UNTIL, REGIONS_SINCE, VERSION
 
 FOREIGN_EMBEDDING = (
     "This embedding was not made by the offline engine, so the voice it gives here is not the one it was made from."
 )
-_LOCALE_MODELS = ("sonic-3.6", "sonic-latest", "sonic-preview")
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,10 @@ class Order:
     utterance: Utterance
     audio_format: AudioFormat
     notices: tuple[str, ...]
+    voice_id: str | None = None
+    """Of the voice that speaks, which with `--any-voice` need not be the one that was named; None of an embedding."""
+    most_s: float | None = None
+    """Seconds after which the speech is cut off."""
 
     @property
     def content_type(self) -> str:
@@ -55,11 +57,12 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
     Args:
         wanted: the request.
         machinery: of the engine.
-        version: the request's version date, on which it hangs whether a voice may be an embedding.
+        version: the request's version date, on which it hangs what it may ask for.
 
     Raises:
         APIError, InputError, UnsupportedOfflineError: the request cannot be met; nothing was spoken.
     """
+    wanted, ignored = _as_of(wanted, version)
     check_model(wanted.model_id)
     if not wanted.transcript.strip():
         raise refuse(400, "The transcript is empty.")
@@ -67,7 +70,7 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
         raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
     if wanted.language and wanted.locale:
         raise refuse(400, "Give either `language` or `locale`, not both.")
-    audio_format = check_format(wanted.output_format)
+    audio_format = check_format(wanted.output_format, version)
     _check_normalization(wanted.normalization, wanted.model_id)
     lexicon = await _lexicon(wanted.pronunciation_dict_id, wanted.model_id, machinery)
     manner = wanted.generation_config or GenerationConfig()
@@ -85,7 +88,17 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
         pronunciations=lexicon,
     )
     said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
-    return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said))))
+    told = tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said, *ignored)))
+    return Order(utterance, audio_format, told, voice.id or None, wanted.duration)
+
+
+def _as_of(wanted: SpeechRequest, version: str) -> tuple[SpeechRequest, tuple[str, ...]]:
+    """The request without the fields that its version does not know, and what there is to say of them."""
+    if version >= REGIONS_SINCE:
+        return wanted, ()
+    unknown = [name for name in ("locale", "accent", "normalization") if getattr(wanted, name) is not None]
+    told = tuple(f"`{name}` was ignored: speech takes it since version {REGIONS_SINCE}." for name in unknown)
+    return wanted.model_copy(update=dict.fromkeys(unknown)), told
 
 
 async def _lexicon(dictionary_id: str | None, model_id: str, machinery: Machinery) -> Lexicon | None:
@@ -95,7 +108,7 @@ async def _lexicon(dictionary_id: str | None, model_id: str, machinery: Machiner
 
     def read() -> Lexicon:
         items = dictionary_of(machinery.records, dictionary_id).items
-        return Lexicon(items, any_case=model_id.startswith(_LOCALE_MODELS))
+        return Lexicon(items, any_case=model_id in REGIONAL_MODELS)
 
     return await to_thread.run_sync(read, limiter=machinery.threads)
 
@@ -131,17 +144,20 @@ def check_model(model_id: str) -> None:
     """Source: contract §2.1; names with a retired model's name in front are its dated snapshots."""
     if model_id in LIVE_MODELS:
         return
-    if model_id in RETIRED_MODELS or model_id.startswith(("sonic-2-", "sonic-turbo-", "sonic-english-", "sonic-mul")):
+    if model_id in RETIRED_MODELS or model_id.startswith(RETIRED_PREFIXES):
         raise refuse(400, f"The model {model_id[:64]} has been retired; use sonic-3.6.", "model_sunsetted")
     raise refuse(404, f"There is no model {model_id[:64]!r}; use sonic-3.6.", "model_not_found")
 
 
-def check_format(wanted: OutputFormat) -> AudioFormat:
+def check_format(wanted: OutputFormat, version: str = VERSION) -> AudioFormat:
     """Source: contract §2.3."""
     if wanted.container not in CONTAINERS:
         raise refuse(400, f"output_format.container: use one of {', '.join(CONTAINERS)}.")
-    if wanted.container == "raw" and wanted.encoding is None:
-        raise refuse(400, "output_format.encoding is required for raw audio.")
+    if wanted.container == "raw" or (wanted.container == "wav" and version < REGIONS_SINCE):
+        if wanted.encoding is None:
+            raise refuse(400, f"output_format.encoding is required for {wanted.container} audio.")
+        if "sample_rate" not in wanted.model_fields_set:
+            raise refuse(400, f"output_format.sample_rate is required for {wanted.container} audio.")
     if wanted.sample_rate not in SAMPLE_RATES:
         raise refuse(400, f"output_format.sample_rate: use one of {', '.join(map(str, SAMPLE_RATES))}.")
     if wanted.container == "mp3" and wanted.bit_rate is not None and wanted.bit_rate not in BIT_RATES:
@@ -158,14 +174,19 @@ def check_language(language: str, model_id: str) -> str:
         raise refuse(400, str(error), "language_not_supported") from None
     if known is None:  # one of the engine's own, which only its voices name
         raise refuse(400, f"{language[:40]!r} is not a language of the API.", "language_not_supported")
-    if "-" in code and not model_id.startswith(_LOCALE_MODELS):
-        raise refuse(400, f"Locales such as {code} need sonic-3.6; {model_id} takes languages such as {code[:2]}.")
+    if model_id not in REGIONAL_MODELS:
+        if "-" in code:
+            raise refuse(400, f"Locales such as {code} need sonic-3.6; {model_id} takes languages such as {code[:2]}.")
+        if code in LATE_LANGUAGES:
+            raise refuse(400, f"The language {code} needs sonic-3.6.", "language_not_supported")
     return code
 
 
 def _language(language: str | None, accent: str | None, model_id: str, voice: EngineVoice) -> str:
     """The voice's own variety, unless another language is asked for."""
     if accent:
+        if model_id not in REGIONAL_MODELS:
+            raise refuse(400, f"`accent` needs sonic-3.6; {model_id} takes a language only.")
         found = find_accent(accent)
         if found is None or (voice.accent != found and not found.is_localizable):
             raise refuse(400, f"The engine has no accent {accent[:64]!r}; GET /accents lists them.")
@@ -182,5 +203,5 @@ def _check_normalization(normalization: str | None, model_id: str) -> None:
         return
     if normalise(normalization or "") is None:
         raise refuse(400, "normalization: use auto, off, or a language or locale.")
-    if not model_id.startswith(_LOCALE_MODELS):
+    if model_id not in REGIONAL_MODELS:
         raise refuse(400, f"A language in `normalization` needs sonic-3.6; {model_id} takes auto or off.")

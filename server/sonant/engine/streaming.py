@@ -1,6 +1,6 @@
 """Answers that stream. Nothing is sent before the first piece is there, so that a failure until then has a status."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from starlette.responses import Response
@@ -12,7 +12,8 @@ from sonant.engine.answers import add_headers
 class StreamedAnswer(Response):
     """Sends each chunk when the socket takes it; whatever ends it early, the chunks' generator is closed.
 
-    `whole_if_one`: look one chunk ahead, and say the length if there is only one.
+    `whole_if_one`: look one chunk ahead, and say the length if there is only one. `when_sent` is called once all chunks
+    are with the socket, which is when they are to be paid for.
     """
 
     def __init__(
@@ -22,12 +23,14 @@ class StreamedAnswer(Response):
         notices: Sequence[str] = (),
         *,
         whole_if_one: bool = False,
+        when_sent: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
         self._chunks = chunks
         self._notices = notices
         self._whole_if_one = whole_if_one
+        self._when_sent = when_sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         add_headers(self.headers, scope, self._notices)
@@ -43,4 +46,6 @@ class StreamedAnswer(Response):
             # From here on a failure can only show as a cut body: the server drops the connection (contract §3.1).
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if self._when_sent is not None:
+            await self._when_sent()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

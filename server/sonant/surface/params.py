@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sonant.audio.formats import PRESETS, SAMPLE_RATES
+from sonant.wire.account import TOKEN_LONGEST_S
 from sonant.wire.files import Purpose
 from sonant.wire.tts import SPEED_RANGE, VOLUME_RANGE
 
@@ -138,4 +139,22 @@ JobAction = Annotated[
     Literal["wait", "read", "cancel"] | None,
     BeforeValidator(_lower),
     _text("Default wait", enum=["wait", "read", "cancel"]),
+]
+
+Period = Annotated[
+    Literal["today", "week", "month", "year"] | None,
+    BeforeValidator(_lower),
+    _text("Up to now; default month, 30 days", enum=["today", "week", "month", "year"]),
+]
+GroupBy = Annotated[
+    Literal["capability", "model", "voice", "api_key"] | None,
+    BeforeValidator(_lower),
+    _text("Tell apart by this", enum=["capability", "model", "voice", "api_key"]),
+]
+TokenGrants = Annotated[str | None, _text("tts, stt or both; default tts")]
+TokenSeconds = Annotated[
+    int | None,
+    BeforeValidator(_whole),
+    Field(ge=1, le=TOKEN_LONGEST_S),
+    _flat("integer", "How long it is valid; default 60", minimum=1, maximum=TOKEN_LONGEST_S),
 ]

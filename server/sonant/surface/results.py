@@ -127,6 +127,37 @@ class Deleted(BaseModel):  # a docstring would be part of every schema
     id: str | None = None
 
 
+class UsageRow(BaseModel):
+    id: str
+    label: str | None = None
+    credits: float
+
+
+class UsageReport(BaseModel):
+    start: str
+    end: str
+    credits: float
+    rows: list[UsageRow] = []
+    """By day or month, or by what was asked to be told apart; without those that spent nothing."""
+
+
+class NewToken(BaseModel):
+    token: str
+    grants: list[str]
+    expires_at: str
+
+
+class ModelRow(BaseModel):
+    id: str
+    kind: str
+    about: str
+    snapshots: list[str] = []
+
+
+class Models(BaseModel):
+    models: list[ModelRow]
+
+
 class JobReport(BaseModel):
     """How a job stands; once done, its result has the fields of the tool that began it as well."""
 

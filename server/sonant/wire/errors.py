@@ -29,7 +29,9 @@ BY_STATUS: dict[int, tuple[type[APIError], str]] = {
     422: (InvalidRequestError, "Unprocessable Entity"),
     429: (RateLimitError, "Too Many Requests"),
     500: (ServerError, "Internal Server Error"),
+    502: (ServerError, "Bad Gateway"),
     503: (ServerError, "Service Unavailable"),
+    504: (ServerError, "Gateway Timeout"),
 }
 
 _CODE_HINTS: dict[str, str | None] = {

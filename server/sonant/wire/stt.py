@@ -1,9 +1,10 @@
 """Batch speech to text: `POST /stt` (multipart). Source: contract §5.1, §2.2."""
 
 from sonant.wire.message import Message
+from sonant.wire.models import HEARING_MODELS
 
 DEFAULT_MODEL = "ink-whisper"
-BATCH_MODELS = ("ink-whisper", "ink-whisper-2025-06-04")
+BATCH_MODELS = tuple(name for model in HEARING_MODELS if model.batch for name in (model.id, *model.snapshots))
 
 LANGUAGES: frozenset[str] = frozenset(
     "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml cy "

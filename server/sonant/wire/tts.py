@@ -22,12 +22,6 @@ EMOTIONS: tuple[str, ...] = tuple(
 SPEED_RANGE = (0.6, 1.5)
 VOLUME_RANGE = (0.5, 2.0)
 
-LIVE_MODELS = ("sonic-3.6", "sonic-3.6-2026-08-27", "sonic-3.5", "sonic-3.5-2026-05-04", "sonic-3", "sonic-3-2026-01-12",
-               "sonic-latest", "sonic-preview")  # fmt: skip
-RETIRED_MODELS = ("sonic-3-2025-10-27", "sonic-2", "sonic-turbo", "sonic", "sonic-english", "sonic-multilingual",
-                  "sonic-2-2025-03-07", "sonic-turbo-2025-03-07")  # fmt: skip
-
-
 CONTAINERS = ("raw", "wav", "mp3")
 """What the bytes endpoints can answer in. Source: contract §2.3."""
 
@@ -100,9 +94,9 @@ class SpeechRequest(Message):
     generation_config: GenerationConfig | None = None
     pronunciation_dict_id: str | None = None
     save: bool | None = None
-    speed: str | None = None
-    """Deprecated: slow, normal, fast; ignored by newer models."""
-    duration: float | None = None
+    speed: Literal["slow", "normal", "fast"] | None = None
+    """Deprecated; ignored by newer models."""
+    duration: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Legacy: most seconds of audio."""
 
     @property

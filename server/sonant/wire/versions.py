@@ -11,6 +11,9 @@ JSON_ERRORS_SINCE = "2026-03-01"
 EMBEDDINGS_UNTIL = "2024-11-13"
 """The last version with voice embeddings, `/voices/mix` and voices made from embeddings. Source: contract §6.5."""
 
+REGIONS_SINCE = "2026-08-14"
+"""Speech takes `locale`, `accent` and `normalization` since; and a wav format may leave out what has a default."""
+
 VERSION_HEADER = "Cartesia-Version"
 VERSION_QUERY = "cartesia_version"
 """On a socket's handshake; wins over the header."""

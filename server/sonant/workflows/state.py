@@ -22,6 +22,8 @@ class Address:
 
     base_url: str
     api_key: SecretStr | None
+    admin_key: SecretStr | None = None
+    """For usage and keys, which no other key opens."""
 
 
 Locate = Callable[[], Awaitable[Address]]
@@ -70,9 +72,14 @@ class State:
                 if self._api is None:
                     address = await self.locate()
                     key = address.api_key.get_secret_value() if address.api_key else None
+                    admin_key = address.admin_key.get_secret_value() if address.admin_key else None
                     # Not bound by the call limit: what outlasts the call goes on as a job.
                     connection = Connection(
-                        address.base_url, key, self.settings.api_version, concurrency=self.settings.concurrency
+                        address.base_url,
+                        key,
+                        self.settings.api_version,
+                        admin_key=admin_key,
+                        concurrency=self.settings.concurrency,
                     )
                     self._api = APIClient(connection)
         return self._api
