@@ -43,7 +43,7 @@ class Blobs:
 
         Write the record afterwards: then whatever has one has its bytes.
         """
-        target = self._path(blob_id)
+        target = self.path(blob_id)
         part = self._folder / f"{secrets.token_hex(8)}{_PART}"
         with self._telling():
             make_private_folder(self._folder)
@@ -67,26 +67,20 @@ class Blobs:
             shutil.copyfileobj(source, file, _COPY_BYTES)
             return file.tell()
 
-    def open(self, blob_id: str) -> BinaryIO:
-        """
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        return self._path(blob_id).open("rb")
-
     def path(self, blob_id: str) -> Path:
-        """Where it is, or would be, for a process of our own to read."""
-        return self._path(blob_id)
+        """Where it is, or would be.
+
+        Raises:
+            FileNotFoundError: that is no id.
+        """
+        if not _ID.fullmatch(blob_id):
+            raise FileNotFoundError("no file of that id")
+        return self._folder / blob_id
 
     def delete(self, blob_id: str) -> None:
         """Delete the record first: what stays here without one, because it is being read, is swept later."""
         with self._telling(), suppress(PermissionError):
-            self._path(blob_id).unlink(missing_ok=True)
-
-    def _path(self, blob_id: str) -> Path:
-        if not _ID.fullmatch(blob_id):
-            raise FileNotFoundError("no file of that id")
-        return self._folder / blob_id
+            self.path(blob_id).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         """Take away what killed engines left: unfinished uploads, and finished ones that never got their record."""

@@ -88,14 +88,19 @@ def check(samples: Samples, sample_rate: int) -> Profile:
     return profile
 
 
+def nearness(result: FitResult, whose: str) -> str:
+    """How near a fit came, in a sentence."""
+    near = "close" if result.closeness < 3 else "fairly close" if result.closeness < 5 else "not close"
+    return (
+        f"The voice came {near}: within {max(0.1, result.pitch_error_st):.1f} semitones of {whose} pitch and "
+        f"{result.ltas_error_db:.1f} dB of the spectrum."
+    )
+
+
 def judge(samples: Samples, profile: Profile, result: FitResult, *, was_cut: bool) -> list[str]:
     """What the caller should know, most important first."""
     sentences = [APPROXIMATE]
-    near = "close" if result.closeness < 3 else "fairly close" if result.closeness < 5 else "not close"
-    sentences.append(
-        f"The voice came {near}: within {max(0.1, result.pitch_error_st):.1f} semitones of the clip's pitch and "
-        f"{result.ltas_error_db:.1f} dB of its spectrum."
-    )
+    sentences.append(nearness(result, "the clip's"))
     if profile.speech_s < _SHORT_S:
         sentences.append(f"The clip holds only {profile.speech_s:.1f} s of speech; ten seconds give a nearer voice.")
     elif profile.speech_s < _GOOD_S:

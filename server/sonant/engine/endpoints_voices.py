@@ -70,6 +70,10 @@ async def localize_voice(request: Request) -> Response:
     wanted = read_localization(await read_json(request), version_of(request.scope))
     check_localizable(wanted.accent)
     source = await machinery.voice(wanted.voice_id)
+    if source.is_pro:
+        raise refuse(
+            400, f"{source.name} is a trained voice, and those cannot be localized; train one for {wanted.accent.id}."
+        )
     voice = replace(
         source,
         id=str(uuid4()), name=wanted.name, tagline=wanted.tagline, gender=source.gender or wanted.gender,

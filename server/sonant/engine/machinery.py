@@ -19,6 +19,7 @@ from sonant.engine.options import EngineOptions
 from sonant.engine.previews import Previews
 from sonant.engine.records import Records
 from sonant.engine.tokens import Tokens
+from sonant.engine.trainer import Trainer
 from sonant.engine.voice_store import VoiceStore
 from sonant.engine.voices import EngineVoice
 from sonant.errors import EngineUnavailableError, UnknownVoiceError
@@ -46,6 +47,7 @@ class Machinery:
         self.ledger = Ledger(options.ledger_path, options.credits)
         self.limits = Limits(options.tts_concurrency, options.stt_concurrency)
         self.tokens = Tokens(options.token_secret_path)
+        self.trainer = Trainer(self)
         self._stack = AsyncExitStack()
         self._starting = anyio.Lock()
         self._synthesiser: Synthesiser | None = None
@@ -55,6 +57,9 @@ class Machinery:
         """For arithmetic and files, so that nobody else's threads run out."""
 
     async def __aenter__(self) -> Self:
+        tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._stack.callback(tasks.cancel_scope.cancel)  # before the group waits for what no request owns
+        tasks.start_soon(self.trainer.start, tasks)
         return self
 
     async def __aexit__(self, *_: object) -> None:

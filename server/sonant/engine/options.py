@@ -66,6 +66,10 @@ class EngineOptions:
         return self._folder / "files"
 
     @property
+    def training_claim_path(self) -> Path:
+        return self._folder / "training.lock"
+
+    @property
     def ledger_path(self) -> Path:
         return self._folder / "usage.sqlite3"
 

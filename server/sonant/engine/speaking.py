@@ -77,6 +77,11 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
     if manner.emotion is not None and manner.emotion not in EMOTIONS:
         raise refuse(400, f"generation_config.emotion: use one of {', '.join(EMOTIONS)}.")
     voice = await _voice(wanted.voice, machinery, version)
+    if voice.is_pro and wanted.model_id not in voice.supported_model_ids:
+        raise refuse(
+            400, f"The trained voice {voice.name} speaks with {', '.join(voice.supported_model_ids)} only.",
+            "voice_model_mismatch",
+        )  # fmt: skip
     language = _language(wanted.language or wanted.locale, wanted.accent, wanted.model_id, voice)
     utterance = Utterance(
         transcript=wanted.transcript,

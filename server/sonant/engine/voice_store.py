@@ -79,6 +79,7 @@ def _to_json(voice: EngineVoice) -> str:
             "added": [accent.id for accent in voice.added],
             "timbre": voice.timbre.to_dict(), "origin": voice.origin, "notices": voice.notices,
             "access": voice.access, "created_at": timestamp(voice.created_at),
+            "supported_model_ids": voice.supported_model_ids,
         },
         ensure_ascii=False,
     )  # fmt: skip
@@ -93,4 +94,5 @@ def _from_json(voice_id: str, body: str) -> EngineVoice:
         added=tuple(accent for accent in map(find_accent, data.get("added", ())) if accent),
         timbre=Timbre.from_dict(data["timbre"]), origin=data["origin"], notices=tuple(data["notices"]),
         is_owner=True, access=data["access"], created_at=datetime.fromisoformat(data["created_at"]),
+        supported_model_ids=tuple(data.get("supported_model_ids", ())),
     )  # fmt: skip

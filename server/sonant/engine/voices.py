@@ -28,12 +28,18 @@ class EngineVoice:
     added: tuple[CatalogueAccent, ...] = ()
     """Accents it speaks beside its own, with the same timbre."""
     origin: str = "built-in"
-    """`built-in`, `clone`, `localized` or `embedding`."""
+    """`built-in`, `clone`, `localized`, `embedding` or `fine_tune`."""
     notices: tuple[str, ...] = ()
     """What every answer spoken with it confesses, beside being synthetic."""
     is_owner: bool = False
     access: str = "public"
     created_at: datetime = BUILT_IN_SINCE
+    supported_model_ids: tuple[str, ...] = ()
+    """Of a trained voice: the only models that speak with it (contract §2.1)."""
+
+    @property
+    def is_pro(self) -> bool:
+        return self.origin == "fine_tune"
 
     @property
     def locale(self) -> str:
@@ -73,7 +79,7 @@ class EngineVoice:
             id=self.id, name=self.name, tagline=self.tagline, description=self.description, gender=self.gender,
             language=base_of(self.locale), accents=[accent for accent in locales if accent.accent],
             locales=locales, accent=accent_id,
-            country=self.country, is_owner=self.is_owner, is_pro=False, status="active",
+            country=self.country, is_owner=self.is_owner, is_pro=self.is_pro, status="active",
             access=self.access, visibility="owner" if self.is_owner else "all",
             created_at=timestamp(self.created_at), notices=list(self.confessions()) or None,
         )  # fmt: skip

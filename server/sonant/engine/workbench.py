@@ -40,7 +40,9 @@ class Workbench:
     ) -> None:
         await self._process.stop()
 
-    async def run(self, job: str, details: Message, clips: Sequence[Samples]) -> tuple[Message, list[Samples]]:
+    async def run(
+        self, job: str, details: Message, clips: Sequence[Samples], *, within_s: float = _WORK_LIMIT_S
+    ) -> tuple[Message, list[Samples]]:
         """Do one of `jobs()`.
 
         Raises:
@@ -49,7 +51,7 @@ class Workbench:
         """
         message = {"job": job, "details": details, "frames": [len(clip) for clip in clips]}
         payload = b"".join(np.asarray(clip, "<f4").tobytes() for clip in clips)
-        reply, result = await self._process.exchange(message, payload, within_s=_WORK_LIMIT_S)
+        reply, result = await self._process.exchange(message, payload, within_s=within_s)
         if "error" in reply:
             failure = AudioInputError if reply["is_input_error"] else EngineError
             raise failure(reply["error"], hint=reply["hint"])
@@ -57,9 +59,9 @@ class Workbench:
 
 
 def jobs() -> dict[str, Job]:
-    from sonant.engine import cloning, infilling
+    from sonant.engine import cloning, infilling, training
 
-    return {"fit": cloning.fit_job, "blend": infilling.blend_job}
+    return {"fit": cloning.fit_job, "blend": infilling.blend_job, "train": training.train_job}
 
 
 def main() -> None:

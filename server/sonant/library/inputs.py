@@ -95,6 +95,27 @@ class InputFiles:
         where = "" if path.is_absolute() else f" in {_listed(self.lookup)}"
         raise InputError(f"There is no file {shown(str(path))}{where}.", hint=NOT_ON_THIS_COMPUTER)
 
+    def recordings_in(self, reference: str) -> list[str] | None:
+        """The recordings of the folder a person named, by name, without those of folders in it. Blocks: for a thread.
+
+        Returns:
+            absolute paths; None where it is no folder, or none that may be read: then `open` says what is wrong.
+        """
+        path = _path(reference)
+        for folder in [path] if path.is_absolute() else [folder / path for folder in self.lookup]:
+            real = _real(folder)
+            if self._may_read(real) and real.is_dir():
+                with suppress(OSError):
+                    return sorted(str(item) for item in real.iterdir() if self._is_recording(item))
+        return None
+
+    def _is_recording(self, path: Path) -> bool:
+        try:
+            self._open(path).file.close()
+        except (InputError, OSError):
+            return False
+        return True
+
     def _open(self, path: Path) -> OpenedFile:
         real = _real(path)
         if not self._may_read(real):

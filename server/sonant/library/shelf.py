@@ -104,6 +104,12 @@ class Library:
         finally:
             source.file.close()
 
+    async def recordings_in(self, reference: str) -> list[str] | None:
+        """The recordings of the folder a person refers to; None for anything but a folder that may be read."""
+        if not self.allow_local_paths or _scheme(reference.strip()) not in ("", "file"):
+            return None
+        return await to_thread.run_sync(self.inputs.recordings_in, reference)
+
     async def find(self, entry_id: str) -> Entry:
         """What an id from an earlier result stands for, its file being where it was put.
 

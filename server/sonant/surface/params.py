@@ -134,6 +134,14 @@ VoiceGender = Annotated[
 Mixture = Annotated[str, _text("Such as Katie: 0.7, Gemma: 0.3")]
 AccentId = Annotated[str, _text("Such as british")]
 OwnAccent = Annotated[str | None, _text("Of the speaker, such as british")]
+Recordings = Annotated[
+    str,
+    _text(f"One a line: {AUDIO_REFERENCE}, or a folder. Half an hour or more of one speaker, clean and varied"),
+]
+TrainingDescription = Annotated[str | None, _text("Of the voice")]
+Training = Annotated[str, _text("Id or name")]
+Wait = Annotated[bool | None, _flat("boolean", "Wait for its end, as long as a call may take")]
+CostConfirm = Annotated[bool | None, _flat("boolean", "The person agreed to the cost")]
 JobId = Annotated[str, _text("From the result that named it")]
 JobAction = Annotated[
     Literal["wait", "read", "cancel"] | None,

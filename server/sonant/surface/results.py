@@ -85,6 +85,31 @@ class NewVoice(Answer):
     language: str | None = None
 
 
+class Training(Answer):
+    training_id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    """created, training, completed or failed."""
+    language: str | None = None
+    dataset_id: str | None = None
+    problems: list[str] = []
+    """What was wrong with the recordings."""
+    voices: list[VoiceRow] = []
+    models: list[str] = []
+    """What speaks with the voices; text_to_speech finds one by itself."""
+
+
+class TrainingRow(BaseModel):
+    training_id: str
+    name: str
+    status: str
+
+
+class Trainings(BaseModel):
+    trainings: list[TrainingRow]
+    next_cursor: str | None = None
+
+
 class Infill(Sound):
     words_start_s: float | None = None
     words_duration_s: float | None = None

@@ -29,6 +29,7 @@ from sonant.workflows import splitting
 from sonant.workflows.clips import as_clip
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
+from sonant.workflows.training import model_for
 from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
 CROSSFADE_S = 0.015
@@ -82,7 +83,7 @@ async def infill(state: State, order: InfillOrder, progress: Progress) -> Infill
     through = not order.join and order.audio_format.container in CONTAINERS
     asked = order.audio_format if through else AudioFormat("wav", order.audio_format.sample_rate, "pcm_s16le")
     fields = InfillFields(
-        model_id=INFILL_MODEL,
+        model_id=await model_for(state, voice, INFILL_MODEL) if voice.is_pro else INFILL_MODEL,
         language=base_of(language or voice.language or "en"),
         transcript=transcript,
         voice_id=voice.id,

@@ -40,6 +40,7 @@ from sonant.workflows import pronunciation, splitting
 from sonant.workflows.jobs import Progress
 from sonant.workflows.state import State
 from sonant.workflows.tasks import task_group
+from sonant.workflows.training import model_for
 from sonant.workflows.voices import language_of, noticing_deletion, resolve
 
 _BLOCK_FRAMES = 65536
@@ -120,6 +121,8 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
     order = check(order)
     voice = await resolve(state, order.voice, order.language)
     order = replace(order, pronunciation_dict_id=await pronunciation.id_of(state, order.pronunciation_dict_id))
+    if voice.is_pro and order.model is None:
+        order = replace(order, model=await model_for(state, voice, state.settings.model))
     await state.library.prepare()
     api = await state.api()
     pieces = splitting.split(order.transcript, order.language or voice.language)
@@ -141,7 +144,7 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
             )
             if words:
                 words_entry = await _keep_words(state, words, entry)
-    return SpeechMade(entry, voice, speech_credits(order.transcript), notices, words_entry)
+    return SpeechMade(entry, voice, speech_credits(order.transcript, is_pro=voice.is_pro), notices, words_entry)
 
 
 def _request(state: State, order: SpeechOrder, voice: Voice, transcript: str) -> SpeechRequest:

@@ -46,6 +46,8 @@ class State:
     """Voice id or name → (when it was looked up, in monotonic seconds; the voice). See workflows/voices.py."""
     saving_words: anyio.Lock = field(default_factory=anyio.Lock)
     """Around reading a pronunciation dictionary and writing it back."""
+    trained_with: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Id of a trained voice → the models that speak with it. See workflows/training.py."""
     _api: "APIClient | None" = None
     _library: "Library | None" = None
     _connecting: anyio.Lock = field(default_factory=anyio.Lock)
