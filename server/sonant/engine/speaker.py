@@ -188,6 +188,4 @@ def _timed_phonemes(speech: Speech, offset: int, begin: int, end: int) -> Iterat
     ends = [frame for _, frame in speech.phonemes[1:]] + [len(speech.samples)]
     for (ipa, start), stop in zip(speech.phonemes, ends, strict=False):
         if ipa and begin <= start < max(end, begin + 1):
-            yield TimedPhoneme(
-                ipa, (offset + start) / SAMPLE_RATE, (offset + min(max(start, stop), end)) / SAMPLE_RATE
-            )
+            yield TimedPhoneme(ipa, (offset + start) / SAMPLE_RATE, (offset + min(max(start, stop), end)) / SAMPLE_RATE)
