@@ -5,12 +5,14 @@ is only what somebody must hear by now, whole words, and the rest of that senten
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sonant.engine.languages import Language, check_script
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Manner
+from sonant.engine.scripts import foreign_script_notice
 from sonant.engine.speaker import Stretch
 from sonant.engine.text import Script, Sentence, Silence, Token, clean, is_sayable, read_script
 from sonant.wire.costs import speech_credits
@@ -33,9 +35,11 @@ _MORE = "Aa"
 """A word put behind a text to see whether it would begin a sentence."""
 _AHEAD = 4
 """Words put behind what is said early, so that its end is not heard as one. More change nothing: measured."""
-_PAIRS = ("“”", "()", "«»", "「」", "[]")
+_PAIRS = (("“", "”"), ("(", ")"), ("«", "»"), ("「", "」"), ("[", "]"))
 _SENTENCES_QUOTED = 3
 """What follows the opening of a quotation, before nobody waits for its end any longer."""
+_END_OF_SENTENCE = re.compile(r"(?:(?<!\d)\.|[!?…。！？।॥؟۔])['\"»”’)\]]*\Z")
+"""Where no space is needed to tell; a point behind a digit may be that of a decimal."""
 _EDGES = re.compile(r"^\W+|\W+$")
 
 
@@ -54,16 +58,16 @@ class _Place:
 class Continuation:
     """What has been said is kept as far back as the beginning of its last sentence, no more."""
 
-    def __init__(self, language: Language, manner: Manner, pronunciations: Mapping[str, str]) -> None:
+    def __init__(self, language: Language, manner: Manner, lexicon: Lexicon | None = None) -> None:
         self.credits = 0
         """For what has been given out."""
-        self.notices: dict[str, None] = {}
+        self.notices: dict[str, None] = dict.fromkeys([language.note] if language.note else [])
         self.is_waiting = False
         """Whether there is something to say that has not been given out."""
         self._language = language
         self._manner = manner
         """At the beginning of the text."""
-        self._pronunciations = pronunciations
+        self._lexicon = lexicon
         self._text = ""
         self._half_newline = ""
         self._said = 0
@@ -76,6 +80,10 @@ class Continuation:
     def __len__(self) -> int:
         """Characters held."""
         return len(self._text)
+
+    @property
+    def ends_like_a_sentence(self) -> bool:
+        return bool(_END_OF_SENTENCE.search(self._text))
 
     def feed(self, text: str) -> None:
         """Append a piece, verbatim."""
@@ -94,7 +102,8 @@ class Continuation:
             self._text = _UNSPACED_CUT.sub(r"\g<0> ", self._text)
         text = self._text if haste == "all" else self._text[: _whole_marks(self._text)]
         script = self._script(text)
-        self.notices.update(dict.fromkeys(script.notices))
+        told = (*script.notices, foreign_script_notice(self._language, script.plain))
+        self.notices.update(dict.fromkeys(notice for notice in told if notice))
         words_end = len(text) if haste == "all" else _last_space(text)
         out: list[Stretch | Silence] = []
         last: _Place | None = None
@@ -107,7 +116,7 @@ class Continuation:
             if stretch is None:
                 self.is_waiting = True
                 break
-            check_script(self._language, " ".join(token.word for token in stretch.sentence.tokens))
+            check_script(self._language, _written(stretch.sentence))
             if place.gap_s > self._paused_s and not place.said:
                 out.append(Silence(place.gap_s - self._paused_s))
             out.append(stretch)
@@ -137,7 +146,7 @@ class Continuation:
             self._counted += 1
 
     def _script(self, text: str) -> Script:
-        return read_script(text, self._language.code[:2], self._manner, self._pronunciations)
+        return read_script(text, self._language.code[:2], self._manner, self._lexicon)
 
     def _places(self, script: Script) -> Iterator[_Place]:
         """The sentences with something left to say."""
@@ -154,8 +163,10 @@ class Continuation:
     def _has_ended(self, script: Script, place: _Place, words_end: int) -> bool:
         """Whether no more text can change the sentence: a whole word stands behind it, or a break."""
         following = script.steps[place.index + 1 :]
-        written = " ".join(token.word for token in place.sentence.tokens)
-        if _is_open(written) and sum(isinstance(step, Sentence) for step in following) < _SENTENCES_QUOTED:
+        if (
+            _is_open(_written(place.sentence))
+            and sum(isinstance(step, Sentence) for step in following) < _SENTENCES_QUOTED
+        ):
             return False
         for step in following:
             if isinstance(step, Sentence):
@@ -207,6 +218,10 @@ def _words(tokens: tuple[Token, ...]) -> int:
     """Those that are said: the same however the text is cut. A token with spaces is several, as an entry of a
     dictionary may take in words that have been said one by one."""
     return sum(len(token.word.split()) or 1 for token in tokens if is_sayable(token.word))
+
+
+def _written(sentence: Sentence) -> str:
+    return " ".join(token.word for token in sentence.tokens)
 
 
 def _ahead(tokens: tuple[Token, ...]) -> tuple[Token, ...]:

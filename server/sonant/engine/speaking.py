@@ -50,21 +50,22 @@ class Order:
         return "application/octet-stream" if self.audio_format.container == "raw" else self.audio_format.mime_type
 
 
-async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str = VERSION) -> Order:
+async def read_order(
+    wanted: SpeechRequest, machinery: Machinery, version: str = VERSION, *, open_ended: bool = False
+) -> Order:
     """
     Args:
         wanted: the request.
         machinery: of the engine.
         version: the request's version date, on which it hangs whether a voice may be an embedding.
+        open_ended: more text will follow, so the transcript is not looked at.
 
     Raises:
         APIError, InputError, UnsupportedOfflineError: the request cannot be met; nothing was spoken.
     """
     check_model(wanted.model_id)
-    if not wanted.transcript.strip():
-        raise refuse(400, "The transcript is empty.")
-    if not has_speech(wanted.transcript):
-        raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
+    if not open_ended:
+        check_transcript(wanted.transcript)
     if wanted.language and wanted.locale:
         raise refuse(400, "Give either `language` or `locale`, not both.")
     audio_format = check_format(wanted.output_format)
@@ -84,7 +85,7 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
         emotion=manner.emotion,
         pronunciations=lexicon,
     )
-    said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
+    said = () if open_ended else await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
     return Order(utterance, audio_format, tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said))))
 
 
@@ -125,6 +126,13 @@ def voice_of_embedding(numbers: list[float]) -> EngineVoice:
         id="", name="Embedding", tagline="", description="", gender=None, language="en-US", accent=accent,
         timbre=timbre_of(embedding), notices=() if is_ours(embedding) else (FOREIGN_EMBEDDING,),
     )  # fmt: skip
+
+
+def check_transcript(transcript: str) -> None:
+    if not transcript.strip():
+        raise refuse(400, "The transcript is empty.")
+    if not has_speech(transcript):
+        raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
 
 
 def check_model(model_id: str) -> None:
