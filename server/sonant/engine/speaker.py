@@ -26,7 +26,7 @@ from sonant.errors import EngineError
 _OVERLAP = round(0.010 * SAMPLE_RATE)
 """Frames over which the two parts of a sentence pass into each other: a period of the lowest voices."""
 _REACH = round(0.012 * SAMPLE_RATE)
-"""How far a joint may lie from where the word begins. Half of it is what times of words are off by (timing.py)."""
+"""How far a joint may lie from where a word ends. Half of it is what times of words are off by (timing.py)."""
 _STEP = round(0.002 * SAMPLE_RATE)
 _IN_STEP = 0.5
 """Correlation from which two sounds count as one, whose amplitudes add up and not their powers."""
@@ -51,9 +51,15 @@ class Spoken:
     speech: Speech
     words: list[Timed]
 
-    def frame_of(self, token: int) -> int:
-        """Where a token begins."""
-        return next((word.start for word in self.words if word.token >= token), len(self.speech.samples))
+    def edge_before(self, token: int) -> int:
+        """Where the sound of the tokens before it ends; the pause there may be in front of it belongs to it."""
+        start = next((word.start for word in self.words if word.token >= token), len(self.speech.samples))
+        for ipa, frame in reversed(self.speech.phonemes):
+            if frame < start:
+                if ipa:
+                    break
+                start = frame
+        return start
 
 
 class Speaker:
@@ -75,7 +81,7 @@ class Speaker:
         self._overlap = np.zeros(0, np.float32)
         """What follows the sound so far in the sentence it was cut out of."""
         self._shift = 0
-        """How far that cut lies from where the word behind it begins."""
+        """How far that cut lies from where the words said end."""
 
     def say(self, spoken: Spoken, first: int = 0, after: int | None = None) -> Piece:
         """The tokens from `first` up to `after` of a sentence. See Stretch."""
@@ -84,12 +90,12 @@ class Speaker:
         sentence = spoken.speech.samples * np.float32(spoken.manner.volume * 10 ** (gain_db / 20))
         before = np.zeros(0, np.float32) if first else self._faded_overlap()
         self._use(prosody.tilt_db)
-        begin = self._joint(sentence, spoken.frame_of(first)) if first else 0
+        begin = self._joint(sentence, spoken.edge_before(first)) if first else 0
         end, shift = len(sentence), 0
         if after is not None:
-            word = spoken.frame_of(after)
-            end = max(begin, _quietest(sentence, word))
-            shift = end - word
+            edge = spoken.edge_before(after)
+            end = max(begin, _quietest(sentence, edge))
+            shift = end - edge
         sound = sentence[begin:end]
         if first:
             sound = _joined(self._overlap, sound)
@@ -124,9 +130,9 @@ class Speaker:
             rest = np.concatenate([rest, limit(self._filter.finish())])
         return Piece(rest) if len(rest) else None
 
-    def _joint(self, sentence: Samples, word: int) -> int:
-        """Where the sentence is best entered for the word at that frame: in step with what is to pass into it."""
-        at = max(0, word + self._shift)
+    def _joint(self, sentence: Samples, edge: int) -> int:
+        """Where the sentence is best entered around that frame: in step with what is to pass into it."""
+        at = max(0, edge + self._shift)
         overlap = self._overlap
         if not len(overlap) or not overlap.any():
             return at
