@@ -65,7 +65,15 @@ def test_in_haste_only_whole_words_are_said_and_marks_stay_whole() -> None:
     """A word or a mark whose piece has ended is not cut there; text does not come twice."""
     running = Continuation(speakable("en"), Manner(), {})
     heard = []
-    for piece in ["I think ther", "efore I am. <sp", "ell>AB", "C</spell> is <emotion value", '="sad"/> no', "t New", " York "]:
+    for piece in [
+        "I think ther",
+        "efore I am. <sp",
+        "ell>AB",
+        "C</spell> is <emotion value",
+        '="sad"/> no',
+        "t New",
+        " York ",
+    ]:
         running.feed(piece)
         heard.append(said(running.take("words")))
     assert heard == ["I think", "therefore I am.", "", "ABC is", "", "not", "New York"]

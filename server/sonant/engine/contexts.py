@@ -144,6 +144,8 @@ class Context:
                 continue
             self._inbox.popleft()
             if upcoming is _Mark.END:
+                if self._speaker is None and not self._first.continues:
+                    raise refuse(400, "There is nothing to say in the transcript.")
                 break
             await self._tell(FlushDone())
             self._flush_id += 1
