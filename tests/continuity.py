@@ -63,7 +63,7 @@ async def in_pieces(
     synthesiser: Synthesiser, pieces: Sequence[str], haste: Haste = "sentences", language: str = "en"
 ) -> Take:
     """Each piece fed, and after it spoken what that haste lets be spoken."""
-    text = Continuation(speakable(language), Manner(), {})
+    text = Continuation(speakable(language), Manner())
     speaker = await synthesiser.speaker(KATIE, speakable(language))
     out: list[Piece] = []
     for index, piece in enumerate(pieces):

@@ -8,10 +8,12 @@ import pytest
 from continuity import apart, compare, in_pieces, whole
 from sonant.engine.continuation import Continuation
 from sonant.engine.languages import speakable
+from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Inline, Manner
 from sonant.engine.speaker import Stretch
 from sonant.engine.synthesis import Synthesiser
 from sonant.engine.text import Silence, read_script
+from sonant.wire.pronunciation import DictionaryItem
 
 TEXTS = {
     "abbreviations": "I met Dr. Smith at 5 p.m. on Monday. He paid $3.50 for 2 lbs. of plums, e.g. red ones. Then U.S. troops left.",
@@ -44,7 +46,7 @@ def test_pieces_are_cut_as_the_whole(name: str) -> None:
     dice = random.Random(7)
     cuttings = [range(1, len(text)), *(sorted(dice.sample(range(len(text)), 8)) for _ in range(5))]
     for cuts in cuttings:
-        running = Continuation(speakable(language), Manner(), {})
+        running = Continuation(speakable(language), Manner())
         steps: list[Stretch | Silence] = []
         for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
             running.feed(text[start:end])
@@ -63,7 +65,7 @@ def said(steps: list[Stretch | Silence]) -> str:
 
 def test_in_haste_only_whole_words_are_said_and_marks_stay_whole() -> None:
     """A word or a mark whose piece has ended is not cut there; text does not come twice."""
-    running = Continuation(speakable("en"), Manner(), {})
+    running = Continuation(speakable("en"), Manner())
     heard = []
     for piece in [
         "I think ther",
@@ -83,7 +85,9 @@ def test_in_haste_only_whole_words_are_said_and_marks_stay_whole() -> None:
 
 def test_an_entry_of_several_words_is_not_lost_when_half_of_it_was_said() -> None:
     """A dictionary's `New York` after a hurried `New`."""
-    running = Continuation(speakable("en"), Manner(), {"New York": "Gotham"})
+    running = Continuation(
+        speakable("en"), Manner(), Lexicon([DictionaryItem(text="New York", pronunciation="Gotham")], any_case=True)
+    )
     running.feed("To New ")
     assert said(running.take("words")) == "To New"
     running.feed("York now.")
@@ -95,7 +99,7 @@ def test_an_entry_of_several_words_is_not_lost_when_half_of_it_was_said() -> Non
 def test_what_is_held_stays_small_and_is_paid_for_once() -> None:
     """The last sentence is all that is kept; a credit a character."""
     text = "One short sentence after another. " * 200
-    running = Continuation(speakable("en"), Manner(), {})
+    running = Continuation(speakable("en"), Manner())
     for start in range(0, len(text), 50):
         running.feed(text[start : start + 50])
         running.take("sentences")
