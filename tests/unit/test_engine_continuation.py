@@ -107,6 +107,13 @@ def test_what_is_held_stays_small_and_is_paid_for_once() -> None:
     running.take("all")
     running.settle()
     assert running.credits == len(text)
+    running = Continuation(speakable("zh"), Manner())
+    for piece in ("你好，世", "界。今天", "天气很好！"):
+        running.feed(piece)
+        running.take("words")
+    running.take("all")
+    running.settle()
+    assert running.credits == len("你好，世界。今天天气很好！")
 
 
 async def test_pieces_sound_as_the_whole() -> None:

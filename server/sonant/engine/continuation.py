@@ -99,7 +99,8 @@ class Continuation:
             UnsupportedOfflineError: letters the engine cannot read.
         """
         if haste == "words" and not self._language.spaced:
-            self._text = _UNSPACED_CUT.sub(r"\g<0> ", self._text)
+            self._text, added = _UNSPACED_CUT.subn(r"\g<0> ", self._text)
+            self.credits -= added
         text = self._text if haste == "all" else self._text[: _whole_marks(self._text)]
         script = self._script(text)
         told = (*script.notices, foreign_script_notice(self._language, script.plain))
@@ -132,6 +133,7 @@ class Continuation:
                 self._paused_s = gap_s
             self.is_waiting = self.is_waiting or gap_s > self._paused_s
         if last is not None:
+            self._part(script, last)
             self._forget_before(last)
         elif not script.is_speakable and words_end > _USELESS and not spans(text):
             self._count(words_end)
@@ -189,6 +191,16 @@ class Continuation:
                 return _rest_of(place, None)
         sentence = Sentence((*tokens, *_ahead(tokens)), place.sentence.manner)
         return _rest_of(replace(place, sentence=sentence), len(tokens))
+
+    def _part(self, script: Script, last: _Place) -> None:
+        """Have what was said end in a space: without one, more text might make one word of it and what follows."""
+        for step in script.steps[last.index + 1 :]:
+            if isinstance(step, Sentence):
+                start = step.tokens[0].start
+                if not self._text[start - 1].isspace():
+                    self._text = f"{self._text[:start]} {self._text[start:]}"
+                    self.credits -= 1  # for a space that nobody sent
+                return
 
     def _forget_before(self, last: _Place) -> None:
         start = last.sentence.tokens[0].start
