@@ -96,6 +96,21 @@ def test_an_entry_of_several_words_is_not_lost_when_half_of_it_was_said() -> Non
     assert any(isinstance(part, Inline) for part in stretch.sentence.tokens[stretch.first].parts)
 
 
+def test_text_without_words_is_not_kept() -> None:
+    """However much of it comes; its breaks are kept as silence, its last manner holds."""
+    running = Continuation(speakable("en"), Manner())
+    silence_s = 0.0
+    for piece in ['<break time="1s"/>' * 200, "[ ." * 3000, '<speed ratio="0.7"/> ' * 300, "(" * 5000, "Hello."]:
+        running.feed(piece)
+        steps = running.take("sentences")
+        silence_s += sum(step.duration_s for step in steps if isinstance(step, Silence))
+        assert len(running) < 2000
+    (stretch,) = running.take("all")
+    assert isinstance(stretch, Stretch)
+    assert stretch.sentence.manner.speed == 0.7
+    assert silence_s == 200
+
+
 def test_what_is_held_stays_small_and_is_paid_for_once() -> None:
     """The last sentence is all that is kept; a credit a character."""
     text = "One short sentence after another. " * 200

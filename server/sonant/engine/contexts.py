@@ -19,7 +19,7 @@ from sonant.engine.speaker import Speaker, Stretch
 from sonant.engine.speaking import Order
 from sonant.engine.synthesis import Synthesiser
 from sonant.engine.text import Silence
-from sonant.wire.tts import Chunk, ContextRequest, Event, FlushDone
+from sonant.wire.tts import Chunk, ContextRequest, Event, FlushDone, VoiceReference
 
 _MAY_CHANGE = frozenset(
     {"context_id", "transcript", "continues", "flush", "duration", "max_buffer_delay_ms", "normalization"}
@@ -67,7 +67,7 @@ class Context:
         """Characters in the inbox."""
         self._news = anyio.Event()
         self._failure: Exception | None = None
-        self._is_cancelled = False
+        self.is_cancelled = False
         self._notices = dict.fromkeys(order.notices)
         self._told: set[str] = set()
         self._flush_id = 1
@@ -108,7 +108,7 @@ class Context:
 
     def cancel(self) -> None:
         """Begin nothing more: `run` ends with what is being synthesised now (rule 8)."""
-        self._is_cancelled = True
+        self.is_cancelled = True
         self.is_open = False
         self._news.set()
 
@@ -124,7 +124,7 @@ class Context:
             SpeechError, ValidationError: it cannot go on.
         """
         synthesiser = await self._machinery.synthesiser()
-        while not self._is_cancelled:
+        while not self.is_cancelled:
             self._news = anyio.Event()
             self._read_inbox()
             upcoming = self._inbox[0] if self._inbox else None
@@ -134,7 +134,7 @@ class Context:
             if steps:
                 await self._say(steps, synthesiser)
                 self._waits_since = anyio.current_time()
-            if isinstance(upcoming, str) or self._is_cancelled:
+            if isinstance(upcoming, str) or self.is_cancelled:
                 continue
             if haste == "all":
                 self._text.settle()
@@ -152,7 +152,7 @@ class Context:
         self.is_open = False
         if self._failure is not None:
             raise self._failure
-        if self._speaker is not None and not self._is_cancelled:
+        if self._speaker is not None and not self.is_cancelled:
             if (rest := self._speaker.finish()) is not None:
                 await self._tell_piece(rest)
             async for event in self._maker.finish():
@@ -203,7 +203,7 @@ class Context:
                 self._speaker = await synthesiser.speaker(self._order.utterance.timbre, self._language)
             for step in steps:
                 if isinstance(step, Stretch):
-                    if self._is_cancelled:
+                    if self.is_cancelled:
                         return
                     await self._tell_piece(await synthesiser.say(step, self._speaker))
                 else:
@@ -212,7 +212,7 @@ class Context:
 
     async def _tell_piece(self, piece: Piece) -> None:
         async for event in self._maker.events(piece):
-            if self._is_cancelled:
+            if self.is_cancelled:
                 return
             await self._tell(event)
 
@@ -230,12 +230,10 @@ class Context:
         """Source: rule 1. What is left out stays as it was."""
         for name in sorted(message.model_fields_set - _MAY_CHANGE):
             value = getattr(message, name)
-            if value is not None and _plain(name, value) != _plain(name, getattr(self._first, name)):
+            if value is not None and _plain(value) != _plain(getattr(self._first, name)):
                 raise refuse(400, f"`{name}` must stay what it was in the first message of the context.")
 
 
-def _plain(name: str, value: object) -> object:
-    """The same for everything that means the same."""
-    if name == "voice":
-        return value if isinstance(value, str) else getattr(value, "id", None)
-    return value
+def _plain(value: object) -> object:
+    """The same for everything that means the same: a voice's id may stand in an object."""
+    return value.id if isinstance(value, VoiceReference) else value

@@ -29,7 +29,7 @@ _OPEN_MARK = re.compile(
 _WORD_LIKE = 40
 """Characters; something longer without a space is not going to end soon."""
 _USELESS = 2000
-"""Characters without anything to say: not kept any longer for what may come."""
+"""Characters without anything to say, which are not kept any longer for what may come."""
 _UNSPACED_CUT = re.compile("[、。，！？；：…](?=[^\\s、。，！？；：…])")
 _MORE = "Aa"
 """A word put behind a text to see whether it would begin a sentence."""
@@ -135,9 +135,8 @@ class Continuation:
         if last is not None:
             self._part(script, last)
             self._forget_before(last)
-        elif not script.is_speakable and words_end > _USELESS and not spans(text):
-            self._count(words_end)
-            self._text, self._counted = self._text[words_end:], self._counted - words_end
+        elif not script.is_speakable and len(text) > _USELESS:
+            out += self._forget_marks(script, text)
         return out
 
     def settle(self) -> None:
@@ -207,6 +206,18 @@ class Continuation:
         self._count(start)
         self._text, self._counted = self._text[start:], self._counted - start
         self._manner, self._said = last.sentence.manner, last.said
+
+    def _forget_marks(self, script: Script, text: str) -> list[Silence]:
+        """All there is, since nothing of it is to be said; its breaks are given out, its manner stays."""
+        gap_s = _gap_at_end(script) - self._paused_s
+        self._paused_s = 0.0
+        for step in self._script(f"{text} {_MORE}").steps:
+            if isinstance(step, Sentence):
+                self._manner = step.manner
+        self._count(len(text))
+        self._text, self._counted = self._text[len(text) :], 0
+        self.is_waiting = bool(self._text)
+        return [Silence(gap_s)] if gap_s > 0 else []
 
     def _count(self, end: int) -> None:
         """Credits of the text up to there. Marks are whole on either side."""

@@ -135,9 +135,9 @@ class _Socket:
         last: Event | dict[str, object] = Done(context_id=context.context_id)
         try:
             await context.run()
-            if context.credits:
+            if context.credits and not context.is_cancelled:
                 await self._machinery.charge(
-                    self._scope, "tts", context.credits, model=first.model_id, voice=first.voice_id
+                    self._scope, "tts", context.credits, model=first.model_id, voice=first.voice_id or None
                 )
         except (SpeechError, ValidationError) as error:
             last = error_event(refusal_of(error), self._scope, context.context_id)
