@@ -1,38 +1,26 @@
 """`POST /tts/bytes` and `POST /tts/sse`. Source: contract §3."""
 
-import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from sonant.engine.answers import error_event, refusal_of, refuse, version_of
+from sonant.engine.events import EventMaker
 from sonant.engine.machinery import Machinery, machinery_of
-from sonant.engine.sounding import BodyEncoder, body_of, cut_after, kept, slices, sound_of
+from sonant.engine.sounding import body_of, cut_after, kept, sound_of
 from sonant.engine.speaking import Order, read_order
 from sonant.engine.stored_files import Recording
 from sonant.engine.streaming import StreamedAnswer
 from sonant.engine.uploads import read_json
 from sonant.errors import SpeechError
 from sonant.wire.costs import speech_credits
-from sonant.wire.tts import (
-    Chunk,
-    Done,
-    Event,
-    PhonemeTimes,
-    PhonemeTimestamps,
-    SpeechRequest,
-    StreamedSpeechRequest,
-    Timestamps,
-    WordTimestamps,
-)
+from sonant.wire.tts import Done, Event, SpeechRequest, StreamedSpeechRequest
 from sonant.wire.versions import FILE_ID_HEADER
 
 
@@ -73,7 +61,7 @@ async def speak_events(request: Request) -> Response:
 
 
 async def _charge(wanted: SpeechRequest, order: Order, machinery: Machinery, scope: Scope) -> None:
-    credits = speech_credits(wanted.transcript)
+    credits = order.cost(speech_credits(wanted.transcript))
     await machinery.charge(scope, "tts", credits, model=wanted.model_id, voice=order.voice_id)
 
 
@@ -87,38 +75,16 @@ async def _paid(events: AsyncGenerator[Event, None], pay: Callable[[], Awaitable
 
 async def _events(wanted: StreamedSpeechRequest, order: Order, machinery: Machinery) -> AsyncGenerator[Event, None]:
     synthesiser = await machinery.synthesiser()
-    encoder = BodyEncoder(order.audio_format)
+    maker = EventMaker(wanted, order.audio_format, machinery.threads)
     said = cut_after(synthesiser.speak(order.utterance), order.most_s)
-    started = perf_counter()
     async with aclosing(said):
         async for piece in said:
-            for part in slices(piece.samples):
-                audio_bytes = await to_thread.run_sync(encoder.encode, part, limiter=machinery.threads)
-                if audio_bytes:
-                    yield _chunk(audio_bytes, started)
-                started = perf_counter()
-            if wanted.add_timestamps and piece.words:
-                yield Timestamps(word_timestamps=WordTimestamps(
-                    words=[word.word for word in piece.words],
-                    start=[round(word.start_s, 4) for word in piece.words],
-                    end=[round(word.end_s, 4) for word in piece.words],
-                ))  # fmt: skip
-            if wanted.add_phoneme_timestamps and piece.phonemes:
-                yield PhonemeTimes(phoneme_timestamps=PhonemeTimestamps(
-                    phonemes=[sound.phoneme for sound in piece.phonemes],
-                    start=[round(sound.start_s, 4) for sound in piece.phonemes],
-                    end=[round(sound.end_s, 4) for sound in piece.phonemes],
-                ))  # fmt: skip
-    await to_thread.run_sync(encoder.finish, limiter=machinery.threads)
-    if audio_bytes := encoder.take():
-        yield _chunk(audio_bytes, started)
+            async for event in maker.events(piece):
+                yield event
+            maker.start_clock()
+    async for event in maker.finish():
+        yield event
     yield Done()
-
-
-def _chunk(audio_bytes: bytes, started: float) -> Chunk:
-    return Chunk(
-        data=base64.b64encode(audio_bytes).decode("ascii"), step_time=round((perf_counter() - started) * 1000, 3)
-    )
 
 
 async def _frames(

@@ -45,6 +45,8 @@ class Break:
 class Span:
     content: str | Inline | Break
     manner: Manner
+    start: int
+    """Where it stands in the transcript."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,20 @@ def read_marks(transcript: str, manner: Manner, lexicon: Lexicon | None = None) 
     """Split a transcript at its marks; spans come in order, and each knows the manner that holds there."""
     notices: dict[str, None] = {}
     spans: list[Span] = []
+    at = end = 0
     for part in parse(transcript):
+        at, end = end, end + (len(part) if isinstance(part, str) else part.length)
         if isinstance(part, str):
             for found in _LIKE_A_TAG.finditer(part):
                 notices[f"A <{found[1].lower()}> tag was not understood and was read as text."] = None
-            spans += _text_spans(part, manner, lexicon)
+            spans += _text_spans(part, manner, lexicon, at)
             continue
         match part.name:
             case "break":
                 duration_s = float(part.value)
                 if duration_s > LONGEST_BREAK_S:
                     notices[f"A break was shortened to {LONGEST_BREAK_S:.0f} seconds."] = None
-                spans.append(Span(Break(min(duration_s, LONGEST_BREAK_S)), manner))
+                spans.append(Span(Break(min(duration_s, LONGEST_BREAK_S)), manner, at))
             case "speed":
                 manner = replace(manner, speed=_within(SPEED_RANGE, part.value, "speed", notices))
             case "volume":
@@ -85,9 +89,9 @@ def read_marks(transcript: str, manner: Manner, lexicon: Lexicon | None = None) 
             case "emotion":
                 notices["An <emotion> tag named no emotion the engine knows and was passed over."] = None
             case "spell":
-                spans += _spelled(part.value.strip(), manner)
+                spans += _spelled(part.value.strip(), manner, at)
             case "ipa":
-                spans.append(Span(Inline("ipa", part.value.replace("|", ""), part.value), manner))
+                spans.append(Span(Inline("ipa", part.value.replace("|", ""), part.value), manner, at))
             case "laughter":
                 notices["The offline engine cannot laugh; [laughter] was left out."] = None
     odd = dict.fromkeys(symbol for span in spans if _is_ipa(span.content) for symbol in unheard(span.content.value))
@@ -108,19 +112,20 @@ def _within(limits: tuple[float, float], written: str, what: str, notices: dict[
     return ratio
 
 
-def _spelled(characters: str, manner: Manner) -> Iterator[Span]:
+def _spelled(characters: str, manner: Manner, at: int) -> Iterator[Span]:
     for start in range(0, len(characters), _SPELLED_AT_ONCE):
         part = characters[start : start + _SPELLED_AT_ONCE]
-        yield from (Span(" " if start else "", manner), Span(Inline("spell", part, part), manner))
+        yield from (Span(" " if start else "", manner, at), Span(Inline("spell", part, part), manner, at))
 
 
-def _text_spans(text: str, manner: Manner, lexicon: Lexicon | None) -> Iterator[Span]:
+def _text_spans(text: str, manner: Manner, lexicon: Lexicon | None, at: int) -> Iterator[Span]:
     end = 0
     for found in lexicon.find(text) if lexicon else ():
-        yield Span(text[end : found.start], manner)
+        yield Span(text[end : found.start], manner, at + end)
         end = found.end
-        yield from (Span(part, manner) for part in _said(text[found.start : end], found.pronunciation))
-    yield Span(text[end:], manner)
+        for part in _said(text[found.start : end], found.pronunciation):
+            yield Span(part, manner, at + found.start)
+    yield Span(text[end:], manner, at + end)
 
 
 def _said(word: str, pronunciation: str) -> Iterator[Inline]:

@@ -29,6 +29,10 @@ class EngineOptions:
     """Generations at once; one more is answered with 429, as Cartesia's plans do (contract §14). Generous, because on
     this machine requests queue for the workers without harm."""
     stt_concurrency: int = 256
+    socket_idle_s: float = 300.0
+    """A speaking socket on which nothing happens for so long is closed (contract §3.3)."""
+    context_life_s: float = 1.0
+    """A context ends so long after its last audio went out (contract §3.3, rule 7)."""
     credits: float | None = None
     """How many may be spent from this start on, before requests are answered with 402; None for no end."""
     faults: Faults | None = None

@@ -72,11 +72,13 @@ async def served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     """
     listener = await _listen(host, port)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    # No ping timeout: a client that plays what it reads has the answer to a ping behind minutes of sound. Each socket's
+    # endpoint closes it when nothing moves.
     server = _Server(
         uvicorn.Config(
             app, http="h11", ws="websockets-sansio", loop="none", lifespan="on", log_config=None, access_log=False,
             date_header=False, server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
-            ws_max_size=_MESSAGE_MAX_BYTES, ws_per_message_deflate=False,
+            ws_max_size=_MESSAGE_MAX_BYTES, ws_per_message_deflate=False, ws_ping_timeout=None,
             log_level="warning",  # below it, addresses of sockets are logged, and a key may stand in their query
         )
     )  # fmt: skip

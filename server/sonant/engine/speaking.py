@@ -14,6 +14,7 @@ from sonant.engine.machinery import Machinery
 from sonant.engine.synthesis import Utterance, notices
 from sonant.engine.voices import EngineVoice
 from sonant.errors import InputError
+from sonant.wire.costs import with_trained_voice
 from sonant.wire.languages import normalise
 from sonant.wire.markup import has_speech
 from sonant.wire.models import LATE_LANGUAGES, LIVE_MODELS, REGIONAL_MODELS, RETIRED_MODELS, RETIRED_PREFIXES
@@ -45,6 +46,12 @@ class Order:
     """Of the voice that speaks, which with `--any-voice` need not be the one that was named; None of an embedding."""
     most_s: float | None = None
     """Seconds after which the speech is cut off."""
+    is_pro: bool = False
+    """Spoken by a trained voice."""
+
+    def cost(self, credits: int) -> int:
+        """Credits for speech that another voice would speak for so many."""
+        return with_trained_voice(credits) if self.is_pro else credits
 
     @property
     def content_type(self) -> str:
@@ -52,22 +59,23 @@ class Order:
         return "application/octet-stream" if self.audio_format.container == "raw" else self.audio_format.mime_type
 
 
-async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str = VERSION) -> Order:
+async def read_order(
+    wanted: SpeechRequest, machinery: Machinery, version: str = VERSION, *, open_ended: bool = False
+) -> Order:
     """
     Args:
         wanted: the request.
         machinery: of the engine.
         version: the request's version date, on which it hangs what it may ask for.
+        open_ended: more text will follow, so the transcript is not looked at.
 
     Raises:
         APIError, InputError, UnsupportedOfflineError: the request cannot be met; nothing was spoken.
     """
     wanted, ignored = _as_of(wanted, version)
     check_model(wanted.model_id)
-    if not wanted.transcript.strip():
-        raise refuse(400, "The transcript is empty.")
-    if not has_speech(wanted.transcript):
-        raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
+    if not open_ended:
+        check_transcript(wanted.transcript)
     if wanted.language and wanted.locale:
         raise refuse(400, "Give either `language` or `locale`, not both.")
     audio_format = check_format(wanted.output_format, version)
@@ -92,9 +100,9 @@ async def read_order(wanted: SpeechRequest, machinery: Machinery, version: str =
         emotion=manner.emotion,
         pronunciations=lexicon,
     )
-    said = await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
+    said = () if open_ended else await to_thread.run_sync(notices, utterance, limiter=machinery.threads)
     told = tuple(dict.fromkeys((SYNTHETIC_NOTICE, *voice.notices, *said, *ignored)))
-    return Order(utterance, audio_format, told, voice.id or None, wanted.duration)
+    return Order(utterance, audio_format, told, voice.id or None, wanted.duration, voice.is_pro)
 
 
 def _as_of(wanted: SpeechRequest, version: str) -> tuple[SpeechRequest, tuple[str, ...]]:
@@ -143,6 +151,13 @@ def voice_of_embedding(numbers: list[float]) -> EngineVoice:
         id="", name="Embedding", tagline="", description="", gender=None, language="en-US", accent=accent,
         timbre=timbre_of(embedding), notices=() if is_ours(embedding) else (FOREIGN_EMBEDDING,),
     )  # fmt: skip
+
+
+def check_transcript(transcript: str) -> None:
+    if not transcript.strip():
+        raise refuse(400, "The transcript is empty.")
+    if not has_speech(transcript):
+        raise refuse(400, "There is nothing to say in the transcript: no letter, no digit.")
 
 
 def check_model(model_id: str) -> None:

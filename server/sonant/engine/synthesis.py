@@ -1,7 +1,7 @@
 """Text to speech on this machine: a transcript in, pieces of sound with their word times out, sentence by sentence."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -10,51 +10,26 @@ import anyio
 import numpy as np
 from anyio import to_thread
 
-from sonant.audio.pcm import Samples
 from sonant.engine import espeak
 from sonant.engine.emotions import prosody_of
 from sonant.engine.espeak import SAMPLE_RATE, EspeakPool, Speech
 from sonant.engine.languages import Language, check_script, speakable
 from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Inline, Manner
+from sonant.engine.pieces import Piece, TimedPhoneme, TimedWord
 from sonant.engine.pronounce import Pronouncer
 from sonant.engine.scripts import foreign_script_notice
-from sonant.engine.shaping import (
-    SPEECH_LEVEL_DBFS,
-    StreamFilter,
-    Taps,
-    apply_filter,
-    filter_gain_db,
-    filter_taps,
-    flat_taps,
-    limit,
-    speech_level_dbfs,
-    tilt_gain_db,
-)
+from sonant.engine.shaping import SPEECH_LEVEL_DBFS, apply_filter, speech_level_dbfs
+from sonant.engine.speaker import Speaker, Spoken, Stretch
 from sonant.engine.text import Script, Sentence, Silence, read_script, speakable_form
 from sonant.engine.timbre import Timbre
 from sonant.engine.timing import WordTimes, Written, split_at_events
-from sonant.errors import EngineError, InputError
+from sonant.errors import InputError
 
 __all__ = ["SAMPLE_RATE", "Piece", "Synthesiser", "TimedPhoneme", "TimedWord", "Utterance", "notices"]
 
 _LEVEL_CHECK = "The boy was there when the sun rose, and a rod is used to catch pink salmon."
 _LEVELS_KEPT = 256
-
-
-@dataclass(frozen=True)
-class TimedWord:
-    word: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class TimedPhoneme:
-    phoneme: str
-    """IPA."""
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True)
@@ -72,16 +47,6 @@ class Utterance:
     emotion: str | None = None
     pronunciations: Lexicon | None = None
     """Words to be said otherwise than they are written."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The next stretch of sound. Times count from the start of the utterance; words may begin in a later piece."""
-
-    samples: Samples
-    """float32 in [-1, 1], shape (frames,), 22050 Hz."""
-    words: tuple[TimedWord, ...] = ()
-    phonemes: tuple[TimedPhoneme, ...] = ()
 
 
 def read_utterance(utterance: Utterance) -> tuple[Language, Script]:
@@ -133,21 +98,30 @@ class Synthesiser:
             EngineError: the synthesiser failed on a sentence, twice.
         """
         language, script = await to_thread.run_sync(read_utterance, utterance, limiter=self._threads)
-        voice_db = await self._voice_db(utterance.timbre)
-        output = _Output(utterance.timbre, voice_db, script)
+        speaker = await self.speaker(utterance.timbre, language)
         for step in script.steps:
             if isinstance(step, Silence):
-                for frames in _in_turns(step.duration_s):
-                    yield output.pause(frames)
+                for piece in speaker.pause(step.duration_s):
+                    yield piece
             else:
-                spoken = await self._say(step, language, utterance.timbre)
-                yield await to_thread.run_sync(output.sentence, spoken, limiter=self._threads)
-        if not output.has_sound:
-            raise EngineError(f"The offline engine made no sound of that text in {language.name}.")
-        if (rest := output.finish()) is not None:
+                yield await self.say(Stretch(step), speaker)
+        if (rest := speaker.finish()) is not None:
             yield rest
 
-    async def _say(self, sentence: Sentence, language: Language, timbre: Timbre) -> "_Spoken":
+    async def speaker(self, timbre: Timbre, language: Language) -> Speaker:
+        """One who says one thing after another in one sound."""
+        return Speaker(timbre, language, await self._voice_db(timbre))
+
+    async def say(self, stretch: Stretch, speaker: Speaker) -> Piece:
+        """
+        Raises:
+            InputError: a sound nobody knows.
+            EngineError: the synthesiser failed on it, twice.
+        """
+        spoken = await self._read(stretch.sentence, speaker.language, speaker.timbre)
+        return await to_thread.run_sync(speaker.say, spoken, stretch.first, stretch.after, limiter=self._threads)
+
+    async def _read(self, sentence: Sentence, language: Language, timbre: Timbre) -> Spoken:
         prosody = prosody_of(sentence.manner.emotion)
         text, flags, written = await self._render(sentence, language)
         speech = await self._pool.speak(
@@ -162,8 +136,7 @@ class Synthesiser:
         if lacking := list(dict.fromkeys(map(speakable_form, times.lacking))):
             ipa = await self._pool.phonemes(language.espeak, lacking)
             alone = dict(zip(lacking, ipa, strict=True))
-        words = [TimedWord(w.word, w.start / SAMPLE_RATE, w.end / SAMPLE_RATE) for w in times.resolve(alone)]
-        return _Spoken(sentence.manner, speech, words)
+        return Spoken(sentence.manner, speech, times.resolve(alone))
 
     async def _render(self, sentence: Sentence, language: Language) -> tuple[str, int, list[Written]]:
         """The text for the synthesiser, its flags, and where each word stands in it."""
@@ -173,11 +146,11 @@ class Synthesiser:
         )
         text = ""
         written = []
-        for token in sentence.tokens:
+        for index, token in enumerate(sentence.tokens):
             start = len(text)
             for part in token.parts:
                 text += await self._form(part, language, escaped=bool(flags & espeak.SSML))
-            written.append(Written(token.word, start, len(text)))
+            written.append(Written(token.word, start, len(text), index))
             text += " "
         return text, flags, written
 
@@ -202,71 +175,6 @@ class Synthesiser:
         return self._levels[timbre]
 
 
-@dataclass(frozen=True)
-class _Spoken:
-    manner: Manner
-    speech: Speech
-    words: list[TimedWord]
-    """Times from the start of the sentence."""
-
-
-class _Output:
-    """One utterance's sound so far: where it stands, and the filter that runs through it."""
-
-    def __init__(self, timbre: Timbre, voice_db: float, script: Script) -> None:
-        self.frames = 0
-        """Said so far, whether or not the filter has let it out."""
-        self.has_sound = False
-        self._voice_db = voice_db
-        self._fir = np.asarray(timbre.fir, np.float32) if timbre.fir else None
-        manners = {step.manner for step in script.steps if isinstance(step, Sentence)}
-        tilted = any(prosody_of(manner.emotion).tilt_db for manner in manners)
-        self._filter = StreamFilter() if tilted or self._fir is not None else None
-        self._taps = {manner: _taps_of(self._fir, prosody_of(manner.emotion).tilt_db) for manner in manners}
-        self._last_taps = flat_taps()
-
-    def sentence(self, spoken: _Spoken) -> Piece:
-        gain_db = self._voice_db + prosody_of(spoken.manner.emotion).level_db
-        samples = spoken.speech.samples * np.float32(spoken.manner.volume * 10 ** (gain_db / 20))
-        self.has_sound = self.has_sound or len(samples) > 0
-        offset_s = self.frames / SAMPLE_RATE
-        words = tuple(TimedWord(w.word, w.start_s + offset_s, w.end_s + offset_s) for w in spoken.words)
-        phonemes = tuple(_timed_phonemes(spoken.speech, self.frames))
-        self._last_taps = self._taps[spoken.manner]
-        return Piece(self._passed(samples), words, phonemes)
-
-    def pause(self, frames: int) -> Piece:
-        return Piece(self._passed(np.zeros(frames, np.float32)))
-
-    def finish(self) -> Piece | None:
-        return Piece(limit(self._filter.finish())) if self._filter else None
-
-    def _passed(self, samples: Samples) -> Samples:
-        self.frames += len(samples)
-        return limit(self._filter.feed(samples, self._last_taps) if self._filter else samples)
-
-
-def _taps_of(fir: Taps | None, tilt_db: float) -> Taps:
-    if not tilt_db:
-        return flat_taps() if fir is None else fir
-    gain_db = tilt_gain_db(tilt_db)
-    return filter_taps(gain_db if fir is None else gain_db + filter_gain_db(fir))
-
-
-def _timed_phonemes(speech: Speech, offset: int) -> Iterator[TimedPhoneme]:
-    ends = [frame for _, frame in speech.phonemes[1:]] + [len(speech.samples)]
-    for (ipa, start), end in zip(speech.phonemes, ends, strict=False):
-        if ipa:
-            yield TimedPhoneme(ipa, (offset + start) / SAMPLE_RATE, (offset + max(start, end)) / SAMPLE_RATE)
-
-
 def _level_of(speech: Speech, fir: tuple[float, ...] | None) -> float:
     samples = apply_filter(speech.samples, np.asarray(fir, np.float32)) if fir else speech.samples
     return speech_level_dbfs(samples, SAMPLE_RATE)
-
-
-def _in_turns(duration_s: float) -> Iterator[int]:
-    """Frames of a silence, at most a second at a time."""
-    frames = round(duration_s * SAMPLE_RATE)
-    for start in range(0, frames, SAMPLE_RATE):
-        yield min(SAMPLE_RATE, frames - start)

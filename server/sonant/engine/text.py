@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from sonant.engine.lexicon import Lexicon
 from sonant.engine.markup import Break, Inline, Manner, Span, read_marks
@@ -39,6 +40,8 @@ class Token:
     """What stands between two spaces."""
 
     parts: tuple[str | Inline, ...]
+    start: int = 0
+    """Where it begins in the cleaned transcript."""
 
     @property
     def word(self) -> str:
@@ -140,12 +143,20 @@ def _pause_after(sentence: Sentence, *, ends_paragraph: bool = False) -> Silence
 
 def _sentences(spans: list[Span], manner: Manner, language: str) -> Iterator[Sentence | Silence]:
     inlines = iter([span.content for span in spans if isinstance(span.content, Inline)])
-    text = "".join(map(_with_stand_ins, spans))
+    forms = [_with_stand_ins(span) for span in spans]
+    text = "".join(forms)
+    places = _Places(spans, forms)
+    end = 0
     previous: Sentence | None = None
     previous_paragraph = ""
     for paragraph in _paragraphs(text):
         for piece in _pieces(paragraph, language):
-            tokens = tuple(_token(chunk, inlines) for chunk in piece.split())
+            found = []
+            for chunk in piece.split():
+                at = text.index(chunk, end)
+                end = at + len(chunk)
+                found.append(_token(chunk, inlines, places.source_of(at)))
+            tokens = tuple(found)
             if not any(is_sayable(token.word) for token in tokens):
                 continue
             if previous:
@@ -187,9 +198,23 @@ def _pieces(paragraph: str, language: str) -> Iterator[str]:
         yield marker
 
 
-def _token(chunk: str, inlines: Iterator[Inline]) -> Token:
+class _Places:
+    """Where the characters of a run, whose spans stand in it one after another, stand in the transcript."""
+
+    def __init__(self, spans: list[Span], forms: list[str]) -> None:
+        self._spans = spans
+        self._ends = list(accumulate(map(len, forms)))
+
+    def source_of(self, position: int) -> int:
+        index = bisect_right(self._ends, position)
+        span = self._spans[index]
+        inside = position - (self._ends[index - 1] if index else 0)
+        return span.start + (inside if isinstance(span.content, str) else 0)
+
+
+def _token(chunk: str, inlines: Iterator[Inline], start: int) -> Token:
     parts = (part for part in re.split(f"({_STAND_IN})", chunk.replace(_FILL, "")) if part)
-    return Token(tuple(next(inlines) if part == _STAND_IN else part for part in parts))
+    return Token(tuple(next(inlines) if part == _STAND_IN else part for part in parts), start)
 
 
 def is_sayable(word: str) -> bool:

@@ -16,11 +16,14 @@ class Written:
     word: str
     start: int
     end: int
+    token: int
+    """Which of the sentence's tokens it is, or is a part of."""
 
 
 @dataclass(frozen=True)
 class Timed:
     word: str
+    token: int
     start: int
     """Frames from the start of the sentence."""
     end: int
@@ -33,7 +36,7 @@ def split_at_events(written: Sequence[Written], text: str, speech: Speech) -> li
         inside = sorted({position for position, _ in speech.words if chunk.start < position < chunk.end})
         edges = [chunk.start, *inside, chunk.end]
         if inside:
-            words += [Written(text[a:b].strip(), a, b) for a, b in pairwise(edges)]
+            words += [Written(text[a:b].strip(), a, b, chunk.token) for a, b in pairwise(edges)]
         else:
             words.append(chunk)
     return words
@@ -79,7 +82,7 @@ class WordTimes:
                     nth = min(round(share * len(sounds)), len(sounds) - 1)
                     starts[first + index] = sounds[nth] if sounds else round(begin + (end - begin) * share)
                 passed += count
-        return [Timed(word.word, *self._extent(starts, index)) for index, word in enumerate(self._words)]
+        return [Timed(word.word, word.token, *self._extent(starts, index)) for index, word in enumerate(self._words)]
 
     def _runs(self) -> list[tuple[int, int]]:
         """Index ranges: a word with a time, then those without."""

@@ -34,14 +34,23 @@ async def read_json(request: Request) -> dict[str, Any]:
     body = bytearray()
     async for chunk in _bounded(request, JSON_MAX_BYTES, "The request body"):
         body += chunk
+    return read_object(body, "The body")
+
+
+def read_object(body: str | bytes | bytearray, what: str) -> dict[str, Any]:
+    """The JSON object that a text is.
+
+    Raises:
+        APIError: 400, it is none.
+    """
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise refuse(400, "The body is not valid JSON.") from None
+        raise refuse(400, f"{what} is not valid JSON.") from None
     if not isinstance(data, dict):
-        raise refuse(400, "The body must be a JSON object.")
-    if b"\\u" in body and not _is_unicode(data):
-        raise refuse(400, "The body holds half a character: a surrogate without its other half.")
+        raise refuse(400, f"{what} must be a JSON object.")
+    if not _is_unicode(data):
+        raise refuse(400, f"{what} holds half a character: a surrogate without its other half.")
     return data
 
 

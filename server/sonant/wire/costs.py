@@ -5,13 +5,17 @@ import math
 from sonant.wire.markup import parse
 
 
-def speech_credits(transcript: str, *, is_pro: bool = False) -> int:
-    """About one a character, with a trained voice half as much again; a break or spell tag counts as one, and what is
-    spelled by the character."""
+def speech_credits(transcript: str) -> int:
+    """About one a character; a break or spell tag counts as one, and what is spelled by the character."""
     credits = 0
     for part in parse(transcript):
         credits += len(part) if isinstance(part, str) else 1 + (len(part.value) if part.name == "spell" else 0)
-    return math.ceil(1.5 * credits) if is_pro else credits
+    return credits
+
+
+def with_trained_voice(credits: int) -> int:
+    """What speech costs with a voice that was trained: half as much again."""
+    return math.ceil(1.5 * credits)
 
 
 TRAINING_CREDITS = 1_000_000

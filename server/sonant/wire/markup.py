@@ -6,7 +6,7 @@ Not full SSML. What does not parse as one of these is text to be read.
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 TagName = Literal["speed", "volume", "emotion", "break", "spell", "ipa", "laughter"]
@@ -36,6 +36,8 @@ class Tag:
     name: TagName
     value: str
     """The ratio, the emotion in lower case, the pause in seconds, what is spelled, or the phonemes with `|` between."""
+    length: int = field(default=0, compare=False)
+    """Characters of the transcript it takes up."""
 
 
 def parse(transcript: str) -> Iterator[str | Tag]:
@@ -55,7 +57,7 @@ def _tag(match: re.Match[str]) -> Tag:
     value = match[name]
     if name == "break" and match["unit"].lower() == "ms":
         value = f"{float(value) / 1000:g}"
-    return Tag(name, value.lower() if name == "emotion" else value)
+    return Tag(name, value.lower() if name == "emotion" else value, len(match.group()))
 
 
 def spans(transcript: str) -> list[tuple[int, int]]:

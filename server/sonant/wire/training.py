@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from sonant.wire.message import Message
-from sonant.wire.tts import LIVE_MODELS
+from sonant.wire.models import LIVE_MODELS
 
 FineTuneStatus = Literal["created", "training", "completed", "failed"]
 UNFINISHED: tuple[FineTuneStatus, ...] = ("created", "training")

@@ -115,10 +115,17 @@ class StreamedSpeechRequest(SpeechRequest):
     add_phoneme_timestamps: bool = False
     use_normalized_timestamps: bool | None = None
 
+    @field_validator("add_timestamps", "add_phoneme_timestamps", mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return False if value is None else value
+
 
 BUFFER_DELAY_RANGE_MS = (0, 5000)
 BUFFER_DELAY_DEFAULT_MS = 3000
 """How long a socket waits for a whole sentence. Source: contract §3.3."""
+BUFFER_DELAY_OLD_MS = 0
+"""The same before 2026-03-01, where the range was 0 to 1000 as well."""
 
 
 class ContextRequest(StreamedSpeechRequest):
@@ -130,6 +137,12 @@ class ContextRequest(StreamedSpeechRequest):
     """More text will follow in this context."""
     flush: bool = False
     """Speak now what is buffered."""
+
+    @field_validator("continues", "flush", mode="before")
+    @classmethod
+    def _null_is_no(cls, value: object) -> object:
+        return False if value is None else value
+
     max_buffer_delay_ms: Annotated[int, Field(ge=BUFFER_DELAY_RANGE_MS[0], le=BUFFER_DELAY_RANGE_MS[1])] | None = None
     """How long to wait for a whole sentence; 0: the caller cuts sentences."""
 

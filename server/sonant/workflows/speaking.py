@@ -24,7 +24,7 @@ from sonant.errors import InputError
 from sonant.library.index import Entry
 from sonant.library.outputs import Draft
 from sonant.wire import markup
-from sonant.wire.costs import speech_credits
+from sonant.wire.costs import speech_credits, with_trained_voice
 from sonant.wire.tts import (
     CONTAINERS,
     EMOTIONS,
@@ -144,7 +144,9 @@ async def speak(state: State, order: SpeechOrder, progress: Progress) -> SpeechM
             )
             if words:
                 words_entry = await _keep_words(state, words, entry)
-    return SpeechMade(entry, voice, speech_credits(order.transcript, is_pro=voice.is_pro), notices, words_entry)
+    credits = speech_credits(order.transcript)
+    cost = with_trained_voice(credits) if voice.is_pro else credits
+    return SpeechMade(entry, voice, cost, notices, words_entry)
 
 
 def _request(state: State, order: SpeechOrder, voice: Voice, transcript: str) -> SpeechRequest:
