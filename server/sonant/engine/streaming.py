@@ -1,7 +1,7 @@
 """Answers that stream. Nothing is sent before the first piece is there, so that a failure until then has a status."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -13,6 +13,7 @@ class StreamedAnswer(Response):
     """Sends each chunk when the socket takes it; whatever ends it early, the chunks' generator is closed.
 
     `whole_if_one`: look one chunk ahead, and say the length if there is only one.
+    `holding`: what the chunks are made from, closed after them.
     """
 
     def __init__(
@@ -22,14 +23,20 @@ class StreamedAnswer(Response):
         notices: Sequence[str] = (),
         *,
         whole_if_one: bool = False,
+        holding: AsyncExitStack | None = None,
     ) -> None:
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
         self._chunks = chunks
         self._notices = notices
         self._whole_if_one = whole_if_one
+        self._holding = holding or AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._holding:
+            await self._send(scope, send)
+
+    async def _send(self, scope: Scope, send: Send) -> None:
         add_headers(self.headers, scope, self._notices)
         async with aclosing(self._chunks) as chunks:
             first = await anext(chunks, b"")
