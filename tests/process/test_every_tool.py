@@ -59,6 +59,8 @@ async def test_every_tool_works(transport: str, mode: Any, home: Home, engine: E
         assert "parisian" in [row["id"] for row in (await call("list_accents", language="fr"))["accents"]]
         assert len((await call("add_accent", voice="Ada", accent="parisian"))["accents"]) == 2
         assert len((await call("remove_accent", voice="Ada", accent="parisian"))["accents"]) == 1
+        changed = await call("change_voice", audio=spoken, voice="Katie", format="wav")
+        assert changed["duration_s"] == pytest.approx(made["duration_s"], abs=0.001)
         mixed = await call("mix_voices", voices="Katie, Jameson", name="Between")
         for gone in (mixed["id"], cloned["voice_id"]):
             assert (await call("delete_voice", voice=gone, confirm=True))["deleted"]

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import anyio
 import anyio.to_thread
@@ -149,14 +149,27 @@ class AudioBody:
 class SpeechEvents:
     """A stream of speech with its times: iterate over it once, up to and with `done`.
 
+    Args:
+        response: of status 2xx.
+        mask: takes our key out of a text.
+        cleaned: the same, and what else must not be quoted in an error.
+        typed: gives an event the `type` that it lacks.
+
     Raises, while iterating:
         APIError: the stream told of an error.
         RemoteWireError: it ended before `done`, or holds what no event is.
         APITimeoutError: it fell silent.
     """
 
-    def __init__(self, response: httpx.Response, mask: Callable[[str], str], cleaned: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        response: httpx.Response,
+        mask: Callable[[str], str],
+        cleaned: Callable[[str], str],
+        typed: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    ) -> None:
         self._source = EventSource(response)
+        self._typed = typed
         self._mask = mask
         self._cleaned = cleaned
         self.notices = notices_of(response, mask)
@@ -186,6 +199,7 @@ class SpeechEvents:
             data = json.loads(text) if text else {}
             if not isinstance(data, dict):
                 raise ValueError
+            data = self._typed(data)
             event = None if data.get("type") == "error" else parse_event(data)
         except (ValueError, ValidationError):
             raise RemoteWireError("The speech service sent an event that cannot be read.", hint="Try again.") from None

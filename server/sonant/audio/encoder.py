@@ -34,6 +34,7 @@ class Encoder:
         if audio_format.channels != 1:
             raise ValueError("Encoder writes mono")
         self.frames_written = 0
+        self.sample_rate = audio_format.sample_rate
         self._format = audio_format
         self._file = _WatchedFile(file)
         self._sound: soundfile.SoundFile | None = None

@@ -27,6 +27,32 @@ def crossfade(a: Samples, b: Samples, frames: int) -> Samples:
     return np.concatenate([a[: len(a) - frames], overlap, b[frames:]]).astype(np.float32)
 
 
+class Overlap:
+    """Recordings one after the other, each passing into the next over its last `frames`."""
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self._held = np.zeros(0, np.float32)
+        self._is_first = False
+
+    def begin(self) -> None:
+        """What is fed from here on is the next recording."""
+        self._is_first = True
+
+    def feed(self, samples: Samples) -> Samples:
+        """Take the next samples (float32, shape (frames,)); return those ready to write."""
+        overlap = min(len(self._held), len(samples)) if self._is_first and len(samples) else 0
+        self._is_first = self._is_first and not len(samples)
+        held = crossfade(self._held, np.asarray(samples, np.float32), overlap)
+        ready = max(0, len(held) - self._frames)
+        self._held = held[ready:]
+        return held[:ready]
+
+    def finish(self) -> Samples:
+        """The end of the last recording."""
+        return self._held
+
+
 class Joiner:
     """Joins generated segments as they stream in.
 

@@ -69,13 +69,15 @@ def read_fit(details: Message) -> Fit:
     return Fit(Timbre.from_dict(details["timbre"]), tuple(details["verdict"]))
 
 
-def check(samples: Samples, sample_rate: int) -> Profile:
-    """Profile a clip that holds enough of a voice.
+_CLIP_HINT = "Use a clip with at least three seconds, better ten, of one person speaking."
+
+
+def check(samples: Samples, sample_rate: int, hint: str = _CLIP_HINT) -> Profile:
+    """Profile a clip that holds enough of a voice; `hint` tells what would.
 
     Raises:
         AudioInputError: it does not.
     """
-    hint = "Use a clip with at least three seconds, better ten, of one person speaking."
     if len(samples) < _SHORTEST_S * sample_rate:
         raise AudioInputError("The clip is shorter than one second.", hint=hint)
     if 10 * np.log10(np.square(samples, dtype=np.float64).mean() + 1e-12) < _SILENT_DBFS:

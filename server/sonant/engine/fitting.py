@@ -195,7 +195,17 @@ def _spectrum_of(said: Samples) -> Spectrum:
 
 def equaliser_db(source: Spectrum, target: Spectrum, limit_db: float, strength: float = 1.0) -> Floats:
     """Gain at filter_frequencies() that moves one long-term spectrum towards another, smoothed and bounded."""
-    wanted = np.clip((target.ltas_db - source.ltas_db) * strength, -limit_db, limit_db)
-    smooth = np.convolve(np.pad(wanted, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
-    octaves = np.log(np.maximum(filter_frequencies(), 20))
-    return np.asarray(np.interp(octaves, np.log(third_octaves_hz()), smooth), np.float64)
+    bands_db = equaliser_bands_db(source.ltas_db, target.ltas_db, limit_db, strength)
+    return gain_at(filter_frequencies(), bands_db)
+
+
+def equaliser_bands_db(source_db: Floats, target_db: Floats, limit_db: float, strength: float = 1.0) -> Floats:
+    """The same in third octaves, as `ltas_db` is."""
+    wanted = np.clip((target_db - source_db) * strength, -limit_db, limit_db)
+    return np.convolve(np.pad(wanted, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
+
+
+def gain_at(frequencies_hz: Floats, bands_db: Floats) -> Floats:
+    """Gain in third octaves at other frequencies; beyond the outermost it stays as it is."""
+    octaves = np.log(np.maximum(frequencies_hz, 20))
+    return np.asarray(np.interp(octaves, np.log(third_octaves_hz()), bands_db), np.float64)

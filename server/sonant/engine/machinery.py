@@ -25,6 +25,7 @@ from sonant.engine.voices import EngineVoice
 from sonant.errors import EngineUnavailableError, UnknownVoiceError
 
 if TYPE_CHECKING:
+    from sonant.engine.changing import Likenesses
     from sonant.engine.recognition import Recogniser
     from sonant.engine.synthesis import Synthesiser
 
@@ -52,6 +53,7 @@ class Machinery:
         self._starting = anyio.Lock()
         self._synthesiser: Synthesiser | None = None
         self._recogniser: Recogniser | None = None
+        self._likenesses: Likenesses | None = None
         self._closed = False
         self.threads = anyio.CapacityLimiter(_THREADS)
         """For arithmetic and files, so that nobody else's threads run out."""
@@ -85,6 +87,13 @@ class Machinery:
             if self._recogniser is None:
                 self._recogniser = await self._stack.enter_async_context(Recogniser(self.options.workers))
         return self._recogniser
+
+    def likenesses(self) -> "Likenesses":
+        from sonant.engine.changing import Likenesses
+
+        if self._likenesses is None:
+            self._likenesses = Likenesses()
+        return self._likenesses
 
     async def voice(self, voice_id: str) -> EngineVoice:
         """

@@ -116,9 +116,8 @@ def mfcc_distance(one: Spectrum, other: Spectrum) -> float:
 
 def measure_spectrum(samples: Samples) -> Spectrum:
     """Of float32 samples, shape (frames,), 16 kHz."""
-    padded = np.pad(samples, _FFT // 2)
-    windows = sliding_window_view(padded, _WINDOW)[::_HOP]
-    power = np.abs(np.fft.rfft(windows * np.hanning(_WINDOW).astype(np.float32), _FFT)) ** 2
+    windows = _windows(samples)
+    power = power_spectra(samples)
     level_db = 10 * np.log10((windows.astype(np.float64) ** 2).mean(axis=1) + 1e-12)
     is_speech = level_db > np.percentile(level_db, 95) - _SPEECH_RANGE_DB
     speech = power[is_speech]
@@ -126,6 +125,15 @@ def measure_spectrum(samples: Samples) -> Spectrum:
     bands = [10 * np.log10(mean_power[band].mean() + 1e-12) for band in _third_octave_bins()]
     cepstra = np.log(speech @ _mel_filters().T + 1e-8) @ _cosines().T
     return Spectrum(np.array(bands) - np.mean(bands), cepstra.mean(axis=0), is_speech, level_db)
+
+
+def power_spectra(samples: Samples) -> Floats:
+    """Every 10 ms, 257 bins from 0 to 8 kHz; of float32 samples at 16 kHz."""
+    return np.asarray(np.abs(np.fft.rfft(_windows(samples) * np.hanning(_WINDOW).astype(np.float32), _FFT)) ** 2)
+
+
+def _windows(samples: Samples) -> Samples:
+    return sliding_window_view(np.pad(samples, _FFT // 2), _WINDOW)[::_HOP]
 
 
 def track_pitch_of_speaker(samples: Samples, spectrum: Spectrum) -> Pitch:

@@ -32,15 +32,20 @@ Timed = TypeVar("Timed", TimedWord, TimedPhoneme)
 
 
 class BodyEncoder:
-    """Samples at the synthesiser's rate in, bytes of an AudioFormat out. Blocks for milliseconds: run it in a thread."""
+    """Samples in, bytes of an AudioFormat out. Blocks for milliseconds: run it in a thread.
 
-    def __init__(self, audio_format: AudioFormat) -> None:
-        self._resampler = StreamResampler(SAMPLE_RATE, audio_format.sample_rate)
+    Args:
+        audio_format: of the bytes.
+        sample_rate: Hz of the samples; the synthesiser's if it is not said.
+    """
+
+    def __init__(self, audio_format: AudioFormat, sample_rate: int = SAMPLE_RATE) -> None:
+        self._resampler = StreamResampler(sample_rate, audio_format.sample_rate)
         self._outlet = Outlet()
         self._encoder = Encoder(cast(BinaryIO, self._outlet), audio_format)
 
     def feed(self, samples: Samples) -> None:
-        """float32, mono, shape (frames,), 22050 Hz."""
+        """float32, mono, shape (frames,)."""
         self._encoder.write(self._resampler.feed(samples))
 
     def finish(self) -> None:
@@ -94,8 +99,8 @@ class Outlet(io.RawIOBase):
         return ready
 
 
-def slices(samples: Samples) -> Iterator[Samples]:
-    step = round(_SLICE_S * SAMPLE_RATE)
+def slices(samples: Samples, sample_rate: int = SAMPLE_RATE) -> Iterator[Samples]:
+    step = round(_SLICE_S * sample_rate)
     for start in range(0, len(samples), step):
         yield samples[start : start + step]
 
@@ -129,15 +134,18 @@ async def sound_of(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Samples, None
 
 
 async def body_of(
-    sound: AsyncGenerator[Samples, None], audio_format: AudioFormat, threads: anyio.CapacityLimiter
+    sound: AsyncGenerator[Samples, None],
+    audio_format: AudioFormat,
+    threads: anyio.CapacityLimiter,
+    sample_rate: int = SAMPLE_RATE,
 ) -> AsyncGenerator[bytes, None]:
     """The bytes of a container: in one piece if the clip is short, else as they come. Nothing is made ahead."""
-    held_frames = 0 if audio_format.container == "raw" else round(_HOLD_S * SAMPLE_RATE)
+    held_frames = 0 if audio_format.container == "raw" else round(_HOLD_S * sample_rate)
     frames = 0
     async with aclosing(sound):
-        encoder = await to_thread.run_sync(BodyEncoder, audio_format, limiter=threads)
+        encoder = await to_thread.run_sync(BodyEncoder, audio_format, sample_rate, limiter=threads)
         async for samples in sound:
-            for part in slices(samples):
+            for part in slices(samples, sample_rate):
                 await to_thread.run_sync(encoder.feed, part, limiter=threads)
                 frames += len(part)
                 if frames > held_frames and (ready := encoder.take()):

@@ -55,8 +55,12 @@ class Order:
 
     @property
     def content_type(self) -> str:
-        """Of a body in this format: headerless audio of any encoding is just bytes (contract §2.3)."""
-        return "application/octet-stream" if self.audio_format.container == "raw" else self.audio_format.mime_type
+        return content_type(self.audio_format)
+
+
+def content_type(audio_format: AudioFormat) -> str:
+    """Of a body in this format: headerless audio of any encoding is just bytes (contract §2.3)."""
+    return "application/octet-stream" if audio_format.container == "raw" else audio_format.mime_type
 
 
 async def read_order(

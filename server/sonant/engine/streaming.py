@@ -1,7 +1,7 @@
 """Answers that stream. Nothing is sent before the first piece is there, so that a failure until then has a status."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -14,6 +14,7 @@ class StreamedAnswer(Response):
 
     `whole_if_one`: look one chunk ahead, and say the length if there is only one. `when_sent` is called once all chunks
     are with the socket, which is when they are to be paid for.
+    `holding`: what the chunks are made from, closed after them.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class StreamedAnswer(Response):
         *,
         whole_if_one: bool = False,
         when_sent: Callable[[], Awaitable[None]] | None = None,
+        holding: AsyncExitStack | None = None,
     ) -> None:
         super().__init__(media_type=media_type)
         del self.headers["content-length"]
@@ -31,8 +33,13 @@ class StreamedAnswer(Response):
         self._notices = notices
         self._whole_if_one = whole_if_one
         self._when_sent = when_sent
+        self._holding = holding or AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._holding:
+            await self._send(scope, send)
+
+    async def _send(self, scope: Scope, send: Send) -> None:
         add_headers(self.headers, scope, self._notices)
         async with aclosing(self._chunks) as chunks:
             first = await anext(chunks, b"")

@@ -4,21 +4,25 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sonant.audio.pcm import Samples
+from sonant.audio.resample import resample
 from sonant.engine.profile import HOP_S, Floats
 
 _UNVOICED_S = 0.008
 _LEAST_OVERLAP = 0.35
+_LEAST_GRAIN = 0.75
+"""Half a grain, in periods. Two whole periods, or half of that, lose more words to the recogniser."""
 _ROOM_FFT = 1024
 _QUIETEST = 0.08
 
 
-def bend_pitch(samples: Samples, sample_rate: int, f0_hz: Floats, ratio: Floats) -> Samples:
-    """Multiply the pitch, keeping duration and formants.
+def bend_pitch(samples: Samples, sample_rate: int, f0_hz: Floats, ratio: Floats, formant: float = 1.0) -> Samples:
+    """Multiply the pitch, and the formants if asked to, keeping duration.
 
     Args:
         samples: float32 in [-1, 1], shape (frames,).
         f0_hz: every 10 ms, 0 where unvoiced.
-        ratio: new pitch over old, every 10 ms, 0.5 to 2.
+        ratio: new pitch over old, every 10 ms, 0.4 to 2.6.
+        formant: new formants over old where voiced, 0.8 to 1.25; each grain is resampled.
 
     Returns:
         float32, same shape.
@@ -27,18 +31,29 @@ def bend_pitch(samples: Samples, sample_rate: int, f0_hz: Floats, ratio: Floats)
     """
     marks = _pitch_marks(samples, sample_rate, f0_hz)
     centres = np.array([centre for centre, _, _ in marks])
+    warped, warp = samples, 1.0
+    if formant != 1.0:  # the whole at once: a better filter than one for each grain
+        warped_rate = round(sample_rate / formant)
+        warped, warp = resample(samples, sample_rate, warped_rate), warped_rate / sample_rate
     out = np.zeros(len(samples) + sample_rate // 4, np.float32)
     weight = np.zeros_like(out)
+    windows: dict[int, Samples] = {}
     at = 0.0
     while at < len(samples):
         after = min(int(np.searchsorted(centres, at)), len(marks) - 1)
         nearest = after - 1 if after and at - centres[after - 1] < centres[after] - at else after
         centre, period, is_voiced = marks[nearest]
-        step = period / ratio[min(round(centre / sample_rate / HOP_S), len(ratio) - 1)] if is_voiced else period
-        start = round(at) - period
-        if period <= centre < len(samples) - period and start >= 0:
-            window = np.hanning(2 * period + 1).astype(np.float32)
-            out[start : start + len(window)] += samples[centre - period : centre + period + 1] * window
+        source, half, step = samples, period, float(period)
+        if is_voiced:
+            step = period / ratio[min(round(centre / sample_rate / HOP_S), len(ratio) - 1)]
+            half = min(period, max(step, _LEAST_GRAIN * period))  # where the pitch rises, less of the next pulse
+            source, half, centre = warped, round(half * warp), round(centre * warp)
+        start = round(at) - half
+        if half <= centre < len(source) - half and start >= 0:
+            window = windows.get(half)
+            if window is None:
+                window = windows[half] = np.hanning(2 * half + 1).astype(np.float32)
+            out[start : start + len(window)] += source[centre - half : centre + half + 1] * window
             weight[start : start + len(window)] += window
         at += max(step, 8.0)
     bent = out[: len(samples)] / np.maximum(weight[: len(samples)], _LEAST_OVERLAP)
@@ -47,6 +62,8 @@ def bend_pitch(samples: Samples, sample_rate: int, f0_hz: Floats, ratio: Floats)
 
 def _pitch_marks(samples: Samples, sample_rate: int, f0_hz: Floats) -> list[tuple[int, int, bool]]:
     """(centre, period, voiced) from start to end: on the peaks where voiced, every 8 ms elsewhere."""
+    if np.power(samples, 3).mean() < 0:  # recorded upside down: the sharp side of the pulses is the lower one
+        samples = -samples
     marks = []
     at, was_voiced = 0, False
     while at < len(samples):

@@ -1,4 +1,4 @@
-"""Seconds of arithmetic in a process of its own: fitting a voice, fitting speech into a recording.
+"""Seconds of arithmetic in a process of its own: fitting a voice, fitting speech into a recording, changing its voice.
 
 `python -P -m sonant.engine.workbench` answers messages of pipes.py; their payload is float32 samples, one clip after
 the other. It ends when its stdin closes, also in the middle of its work.
@@ -59,9 +59,16 @@ class Workbench:
 
 
 def jobs() -> dict[str, Job]:
-    from sonant.engine import cloning, infilling, training
+    from sonant.engine import cloning, conversion, infilling, training
 
-    return {"fit": cloning.fit_job, "blend": infilling.blend_job, "train": training.train_job}
+    return {
+        "fit": cloning.fit_job,
+        "blend": infilling.blend_job,
+        "liken": conversion.liken_job,
+        "plan": conversion.plan_job,
+        "convert": conversion.convert_job,
+        "train": training.train_job,
+    }
 
 
 def main() -> None:

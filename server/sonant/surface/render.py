@@ -10,6 +10,7 @@ from sonant.surface import results
 from sonant.surface.results import NOWHERE, answer, fresh_notices, place, seconds, sentences, where
 from sonant.wire.languages import NAMES, base_of
 from sonant.wire.voices import Voice, VoiceMetadata
+from sonant.workflows.changing import ChangeMade
 from sonant.workflows.files import Downloaded
 from sonant.workflows.filling import InfillMade
 from sonant.workflows.speaking import SpeechMade
@@ -80,6 +81,26 @@ def _infill(made: InfillMade, state: State) -> CallToolResult:
         credits=0 if state.settings.embedded else made.credits,
         words_start_s=round(made.start_s, 3),
         words_duration_s=round(made.middle_s, 3),
+        notices=notices,
+    )
+    return answer(text, data, made.entry, state=state)
+
+
+@renders.register
+def _changed(made: ChangeMade, state: State) -> CallToolResult:
+    notices = fresh_notices(state, made.notices)
+    text = sentences(
+        f"Saved the recording with the voice of {_name(made.voice)}, {seconds(made.entry.duration_s)}, to",
+        f"{where(state, made.entry)} ({_cost(state, made.credits)}).",
+        *notices,
+    )
+    data = results.Sound(
+        **place(state, made.entry),
+        duration_s=round(made.entry.duration_s or 0, 3),
+        sample_rate=made.entry.sample_rate,
+        voice=_name(made.voice),
+        voice_id=made.voice.id,
+        credits=0 if state.settings.embedded else made.credits,
         notices=notices,
     )
     return answer(text, data, made.entry, state=state)

@@ -29,3 +29,8 @@ def infill_credits(transcript: str) -> int:
 def transcription_credits(duration_s: float) -> int:
     """One per two seconds."""
     return round(duration_s / 2)
+
+
+def changing_credits(duration_s: float) -> int:
+    """Fifteen per second of the recording."""
+    return round(15 * duration_s)

@@ -202,6 +202,8 @@ class Chunk(Event):
 
     step_time: float = 0.0
     """Milliseconds spent on this chunk; most other times on this wire are seconds."""
+    sample_rate: int | None = None
+    """Hz; told by the voice changer alone (contract §7)."""
 
 
 class Timestamps(Event):

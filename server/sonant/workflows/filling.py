@@ -10,12 +10,11 @@ from typing import BinaryIO, cast
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-import numpy as np
 
 from sonant.api_client.client import Upload
 from sonant.audio.codec import Encoder, check_complete, decode_blocks
 from sonant.audio.formats import AudioFormat
-from sonant.audio.splice import crossfade
+from sonant.audio.splice import Overlap
 from sonant.errors import InputError
 from sonant.library.index import Entry
 from sonant.library.inputs import OpenedFile
@@ -140,7 +139,7 @@ def _write(
         Seconds, seconds.
     """
     rate = audio_format.sample_rate
-    held = np.zeros(0, np.float32)
+    joints = Overlap(round(CROSSFADE_S * rate))
     middle_start = 0
     with Encoder(target, audio_format) as encoder:
         for index, file in enumerate(files):
@@ -148,21 +147,11 @@ def _write(
                 continue
             source = file if not isinstance(file, OpenedFile) else file.file
             source.seek(0)
-            first = True
+            joints.begin()
+            if index == 1:
+                middle_start = encoder.frames_written
             for block in decode_blocks(source, sample_rate=rate):
                 anyio.from_thread.check_cancelled()  # recordings may be long
-                if first:
-                    overlap = min(len(held), len(block), round(CROSSFADE_S * rate))
-                    encoder.write(held[: len(held) - overlap])
-                    if index == 1:
-                        middle_start = encoder.frames_written
-                    joint = crossfade(held[len(held) - overlap :], block[:overlap], overlap) if overlap else block[:0]
-                    held, first = np.concatenate([joint, block[overlap:]]), False
-                else:
-                    held = np.concatenate([held, block])
-                keep = round(CROSSFADE_S * rate)
-                if len(held) > keep:
-                    encoder.write(held[: len(held) - keep])
-                    held = held[len(held) - keep :]
-        encoder.write(held)
+                encoder.write(joints.feed(block))
+        encoder.write(joints.finish())
     return middle_start / rate, encoder.frames_written / rate

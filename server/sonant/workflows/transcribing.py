@@ -1,20 +1,16 @@
 """Speech to text: a recording of any length becomes a transcript, in bounded memory."""
 
 import json
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
 import anyio
 import anyio.to_thread
-import numpy as np
 
 from sonant.api_client.client import APIClient, Upload
-from sonant.audio.codec import Encoder, decode_blocks, probe
+from sonant.audio.codec import probe
 from sonant.audio.formats import MIME_TYPES, AudioFormat
-from sonant.audio.pcm import Samples
 from sonant.library.index import Entry
 from sonant.library.inputs import OpenedFile
 from sonant.wire import stt
@@ -22,6 +18,7 @@ from sonant.wire.costs import transcription_credits
 from sonant.wire.languages import base_of
 from sonant.workflows import subtitles
 from sonant.workflows.jobs import Progress
+from sonant.workflows.parts import Part, parts_of
 from sonant.workflows.state import State
 from sonant.workflows.tasks import task_group
 from sonant.workflows.voices import language_of
@@ -31,8 +28,6 @@ TranscriptFormat = Literal["text", "srt", "vtt", "json"]
 WHOLE_S = 150.0
 """Seconds up to which a recording is sent as it is; a longer one is cut at pauses, so that progress can be told."""
 PART_S = 120.0
-SEARCH_S = 20.0
-"""Seconds before a part's end within which the quietest moment is looked for."""
 SHOWN_CHARS = 4000
 """Characters of a transcript shown whole; a longer one becomes a file."""
 
@@ -52,13 +47,6 @@ class TranscriptMade:
     notices: tuple[str, ...]
     word_count: int
     entry: Entry | None = None
-
-
-@dataclass(frozen=True)
-class _Part:
-    file: BinaryIO
-    start_s: float
-    duration_s: float
 
 
 async def transcribe(
@@ -112,7 +100,7 @@ async def _by_parts(
     slots = anyio.Semaphore(state.settings.concurrency)
     done_s = 0.0
 
-    async def hear(part: _Part) -> None:
+    async def hear(part: Part) -> None:
         nonlocal done_s
         try:
             with part.file:
@@ -124,7 +112,7 @@ async def _by_parts(
             slots.release()
 
     progress.report(0, duration_s, "listening")
-    parts = _parts(opened.file)
+    parts = parts_of(opened.file, _PART_FORMAT, PART_S)
     async with task_group() as tasks:
         while True:
             await slots.acquire()  # before reading on, so that few parts exist at a time
@@ -133,56 +121,6 @@ async def _by_parts(
                 break
             tasks.start_soon(hear, part)
     return sorted(heard.items())
-
-
-def _parts(file: BinaryIO) -> Iterator[_Part]:
-    """The recording as wav files of about `PART_S` seconds, cut where it is quietest."""
-    rate = _PART_FORMAT.sample_rate
-    blocks = decode_blocks(file, sample_rate=rate)
-    rest = np.zeros(0, np.float32)
-    start = 0
-    while True:
-        part = cast(BinaryIO, tempfile.TemporaryFile(prefix="sonant-"))
-        try:
-            with Encoder(part, _PART_FORMAT) as encoder:
-                encoder.write(rest)
-                rest = _fill(encoder, blocks)
-            part.seek(0)
-        except BaseException:
-            part.close()
-            raise
-        frames = encoder.frames_written
-        if not frames:
-            part.close()
-            return
-        yield _Part(part, start / rate, frames / rate)
-        start += frames
-
-
-def _fill(encoder: Encoder, blocks: Iterator[Samples]) -> Samples:
-    """Write blocks up to the quietest moment near the part's end; what follows it. Holds no more than it looks at."""
-    rate = _PART_FORMAT.sample_rate
-    held = np.zeros(0, np.float32)
-    for block in blocks:
-        if encoder.frames_written < (PART_S - SEARCH_S) * rate:
-            encoder.write(block)
-            continue
-        held = np.concatenate([held, block])
-        if len(held) >= SEARCH_S * rate:
-            cut = _quietest(held, rate)
-            encoder.write(held[:cut])
-            return held[cut:]
-    encoder.write(held)
-    return held[:0]
-
-
-def _quietest(samples: Samples, rate: int) -> int:
-    """The middle of the quietest 0.3 s, as a frame."""
-    step = rate // 100
-    count = len(samples) // step
-    power = np.square(samples[: count * step].reshape(count, step)).mean(axis=1)
-    window = np.convolve(power, np.ones(30), "valid")
-    return (int(window.argmin()) + 15) * step
 
 
 async def _made(
