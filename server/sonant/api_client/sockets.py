@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import anyio
 import httpx
 
+from sonant.api_client.bodies import json_object, unreadable
 from sonant.api_client.failures import proxy_unusable, refusal, unreachable
 from sonant.errors import APIConnectionError, APITimeoutError, LocalWireError, RemoteWireError, SpeechError
 
@@ -178,7 +179,7 @@ class Socket:
                 return None
             raise failure from None
         if not isinstance(message, str):
-            raise unreadable_message()
+            raise unreadable()
         return message
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
@@ -208,25 +209,6 @@ class Socket:
         """Close it, taking leave for a moment at most."""
         with anyio.CancelScope(shield=True):
             await self._connection.close()
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object in a message.
-
-    Raises:
-        RemoteWireError: there is none.
-    """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise unreadable_message() from None
-    if not isinstance(data, dict):
-        raise unreadable_message()
-    return data
-
-
-def unreadable_message() -> RemoteWireError:
-    return RemoteWireError("The speech service sent a message that cannot be read.", hint="Try again.")
 
 
 def _proxy_for(handshake: Handshake) -> str | None:
@@ -268,7 +250,7 @@ def _cut(closed: "ConnectionClosed") -> SpeechError | None:
     if closed.rcvd is not None and closed.rcvd.code == _CLOSED_NORMALLY:
         return None
     if closed.sent is not None and closed.sent.code in _OURS_TO_COMPLAIN and not closed.rcvd_then_sent:
-        return unreadable_message()
+        return unreadable()
     if closed.rcvd is None and closed.sent is not None and closed.sent.code == _CLOSED_NORMALLY:
         return None  # we closed, and the far end did not wait to agree
     return APIConnectionError("The connection to the speech service was cut.", hint="Try again.")
