@@ -21,7 +21,7 @@ from sonant.api_client.transport import USER_AGENT, Deadlines, Transport
 from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
 from sonant.wire.versions import VERSION, VERSION_HEADER
 
-__all__ = ["Call", "Connection", "Deadlines", "Effect", "Retry"]
+__all__ = ["PLANS_MAX", "Call", "Connection", "Deadlines", "Effect", "Retry"]
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
