@@ -49,6 +49,8 @@ class SpeechCalls(Calls):
     async def context(self, first: ContextRequest) -> AsyncIterator[SpeechContext]:
         """Raw speech for text that comes in pieces, over a socket that all contexts share. Spends credits.
 
+        It counts against what the plan allows at once from its first text until all of it is generated.
+
         Args:
             first: the first text, with what the whole context has in common.
         """
@@ -58,7 +60,11 @@ class SpeechCalls(Calls):
     # Contract §3.3
     @asynccontextmanager
     async def speak_on_socket(self, request: StreamedSpeechRequest) -> AsyncIterator[SpeechContext]:
-        """What `speak_with_times` answers, over the shared socket. Spends credits."""
+        """What `speak_with_times` answers, over the shared socket. Spends credits.
+
+        Worth it where the first sound counts and the far end is far: the event stream costs one round trip more, but
+        opens sooner the first time and carries long answers as fast.
+        """
         async with speaking(self._connection, ContextRequest(**dict(request))) as context:
             yield context
 
