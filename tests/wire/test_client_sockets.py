@@ -2,17 +2,21 @@
 
 import base64
 import logging
+import ssl
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+import trustme
 
-from client_kit import KEY, QUICK, RAW, TIMED, TRANSCRIPT, VOICE, client_for
-from scripted import refused_url
+from client_kit import KEY, QUICK, RAW, TIMED, TRANSCRIPT, VOICE, client_for, speak
+from scripted import Reply, ScriptedServer, refused_url
 from scripted_sockets import Refusal, SocketServer, Step, Talk
 from sonant.api_client.backlog import Budget
 from sonant.api_client.client import APIClient
+from sonant.api_client.connection import Retry
 from sonant.api_client.contexts import SpeechContext
 from sonant.errors import (
     APIConnectionError,
@@ -22,6 +26,7 @@ from sonant.errors import (
     InvalidRequestError,
     RateLimitError,
     RemoteWireError,
+    SettingsError,
     SpeechError,
 )
 from sonant.wire.tts import Chunk, ContextRequest, Done, FlushDone, SpeechEvent
@@ -143,6 +148,57 @@ async def test_nobody_there() -> None:
         async with client_for(f"http://127.0.0.1:{port}", deadlines=QUICK, deadline_s=0.2) as client:
             with pytest.raises(APITimeoutError, match=r"within 0\.3 seconds"):
                 await said(client)
+
+
+async def test_a_secure_socket_checks_whom_it_talks_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the certificates that requests go by."""
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    async with SocketServer(otherwise=speaks, tls=tls) as server:
+        async with client_for(server.base_url) as client:
+            with pytest.raises(APIConnectionError, match="secure connection"):
+                await said(client)
+        assert server.talks == []
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with client_for(server.base_url) as client:
+            assert await said(client) == TRANSCRIPT.encode()
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"])
+async def test_a_socket_takes_the_proxy_that_a_request_takes(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the cloud by the proxy, which is told no key; not where it is named in NO_PROXY, nor ever to loopback."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    async with ScriptedServer(otherwise=Reply(407)) as proxy, SocketServer(otherwise=speaks) as server:
+        monkeypatch.setenv("HTTPS_PROXY" if variable == "NO_PROXY" else variable, proxy.base_url)
+        if variable == "NO_PROXY":
+            monkeypatch.setenv(variable, ".invalid")
+        async with client_for("https://speech.invalid", retry=Retry(attempts=1)) as client:
+            for asks in (said, speak):
+                with pytest.raises(APIConnectionError, match="reached" if variable == "NO_PROXY" else "The proxy"):
+                    await asks(client)
+        seen = [(request.method, request.target) for request in proxy.requests]
+        assert seen == [] if variable == "NO_PROXY" else [("CONNECT", "speech.invalid:443")] * 2
+        assert all(KEY not in str(request.headers) for request in proxy.requests)
+        async with client_for(server.base_url) as client:
+            await said(client)
+        assert proxy.connections == len(seen)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1080", "nonsense://x", "http://[::1", "http://x:y", "http://x:99999"]
+)
+async def test_a_proxy_that_no_socket_can_use(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told as for requests: which setting, and what to do."""
+    for name in ("HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    async with client_for("https://speech.invalid") as client:
+        with pytest.raises(SettingsError, match="proxy"):
+            await said(client)
 
 
 # Contexts on one socket

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -217,7 +217,15 @@ def _proxy_for(handshake: Handshake) -> str | None:
         return None
     proxies = getproxies()
     proxy = proxies.get(httpx.URL(handshake.base_url).scheme) or proxies.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        httpx.Proxy(proxy)
+        urlsplit(proxy).port  # noqa: B018 - read by websockets, and refused if out of range
+    except (ValueError, httpx.InvalidURL):
+        raise proxy_unusable() from None
+    return proxy
 
 
 def _silent() -> logging.Logger:
