@@ -14,6 +14,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -98,7 +99,10 @@ Step = Callable[[Talk], Awaitable[None]]
 class SocketServer:
     """Listens on a free loopback port while its context is open."""
 
-    def __init__(self, *script: Step | Refusal, otherwise: Step | Refusal | None = None) -> None:
+    def __init__(
+        self, *script: Step | Refusal, otherwise: Step | Refusal | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self.script = list(script)
         self.otherwise = otherwise
         self.talks: list[Talk] = []
@@ -111,9 +115,11 @@ class SocketServer:
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._talk, "127.0.0.1", 0, process_request=self._shake, ping_interval=None, close_timeout=0.2,
-            max_size=None, write_limit=1,
+            max_size=None, write_limit=1, ssl=self._tls,
         )  # fmt: skip
-        self.base_url = f"http://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+        self.base_url = (
+            f"{'https' if self._tls else 'http'}://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -10,7 +10,6 @@ import anyio
 import anyio.to_thread
 import httpx
 from httpx_sse import EventSource
-from pydantic import ValidationError
 
 from sonant.api_client.failures import CUT_SHORT, clean_fields
 from sonant.errors import APITimeoutError, AudioInputError, RemoteWireError
@@ -146,6 +145,42 @@ class AudioBody:
             raise RemoteWireError("The speech service answered with no audio at all.", hint="Try again.")
 
 
+class EventReader:
+    """Reads the events of one stream of speech, and gathers what they confess.
+
+    Args:
+        mask: takes our key out of a text.
+        cleaned: takes our key and the transcript out of a text.
+        notices: what the answer confessed before its first event.
+    """
+
+    def __init__(
+        self, mask: Callable[[str], str], cleaned: Callable[[str], str], notices: tuple[str, ...] = ()
+    ) -> None:
+        self.notices = notices
+        self._mask = mask
+        self._cleaned = cleaned
+
+    def read(self, data: dict[str, Any]) -> SpeechEvent | None:
+        """The event in a message; None for a kind this version does not know.
+
+        Raises:
+            APIError: it tells of an error.
+            RemoteWireError: it lacks what its kind must have.
+        """
+        if data.get("type") == "error":
+            told = data.get("status_code")
+            status_code = told if isinstance(told, int) and told >= 400 else 500
+            raise error_from(status_code, clean_fields(data, self._cleaned))
+        try:
+            event = parse_event(data)
+        except (ValueError, TypeError):  # a `type` that is no text cannot be looked up
+            raise unreadable() from None
+        if event is not None and event.notices:
+            self.notices = tuple(dict.fromkeys((*self.notices, *map(self._mask, event.notices))))
+        return event
+
+
 class SpeechEvents:
     """A stream of speech with its times: iterate over it once, up to and with `done`.
 
@@ -170,18 +205,20 @@ class SpeechEvents:
     ) -> None:
         self._source = EventSource(response)
         self._typed = typed
-        self._mask = mask
-        self._cleaned = cleaned
-        self.notices = notices_of(response, mask)
-        """What the answer confesses about itself; events may add to it."""
+        self._events = EventReader(mask, cleaned, notices_of(response, mask))
         if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             raise _not_audio(response.headers.get("content-type", ""))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the answer confesses about itself; events may add to it."""
+        return self._events.notices
 
     async def __aiter__(self) -> AsyncIterator[SpeechEvent]:
         async with aclosing(self._source.aiter_sse()) as messages:
             try:
                 async for message in messages:
-                    event = self._event(message.data)
+                    event = self._events.read(self._typed(json_object(message.data)) if message.data else {})
                     if event is not None:
                         yield event
                     if isinstance(event, Done):
@@ -193,23 +230,24 @@ class SpeechEvents:
                 raise RemoteWireError(CUT_SHORT, hint="Try again.") from None
         raise RemoteWireError(CUT_SHORT, hint="Try again.")
 
-    def _event(self, text: str) -> SpeechEvent | None:
-        """The event in one message; None for a kind this version does not know."""
-        try:
-            data = json.loads(text) if text else {}
-            if not isinstance(data, dict):
-                raise ValueError
-            data = self._typed(data)
-            event = None if data.get("type") == "error" else parse_event(data)
-        except (ValueError, ValidationError):
-            raise RemoteWireError("The speech service sent an event that cannot be read.", hint="Try again.") from None
-        if data.get("type") == "error":
-            told = data.get("status_code")
-            status_code = told if isinstance(told, int) and told >= 400 else 500
-            raise error_from(status_code, clean_fields(data, self._cleaned))
-        if event is not None and event.notices:
-            self.notices = tuple(dict.fromkeys((*self.notices, *map(self._mask, event.notices))))
-        return event
+
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object in a message.
+
+    Raises:
+        RemoteWireError: there is none.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise unreadable() from None
+    if not isinstance(data, dict):
+        raise unreadable()
+    return data
+
+
+def unreadable() -> RemoteWireError:
+    return RemoteWireError("The speech service sent a message that cannot be read.", hint="Try again.")
 
 
 def notices_of(response: httpx.Response, mask: Callable[[str], str]) -> tuple[str, ...]:

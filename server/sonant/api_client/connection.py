@@ -14,13 +14,14 @@ from sonant.api_client.bodies import Incoming, Outgoing, notices_of, pieces_of
 from sonant.api_client.call import Call, Capability
 from sonant.api_client.failures import masker, readable_wait, refusal, unanswered
 from sonant.api_client.limiter import Limiter, Slot
+from sonant.api_client.lines import Lines
 from sonant.api_client.retry import Course, Effect, Retry, is_queue
 from sonant.api_client.sockets import Handshake, Socket, open_socket
 from sonant.api_client.transport import USER_AGENT, Deadlines, Transport
 from sonant.errors import APIError, APITimeoutError, RemoteWireError, SettingsError, SpeechError
 from sonant.wire.versions import VERSION, VERSION_HEADER
 
-__all__ = ["Call", "Connection", "Deadlines", "Effect", "Retry"]
+__all__ = ["PLANS_MAX", "Call", "Connection", "Deadlines", "Effect", "Retry"]
 
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -77,6 +78,7 @@ class Connection:
         self._headers = {VERSION_HEADER: version} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._admin_headers = {VERSION_HEADER: version, "Authorization": f"Bearer {admin_key}"} if admin_key else None
         self._transport = Transport(base_url, self.deadlines)
+        self.lines = Lines(partial(self.open_socket, "/tts/websocket"), slots=lambda: self.limiters["tts"].limit)
         self._threads = anyio.CapacityLimiter(_UPLOAD_THREADS)
 
     def __repr__(self) -> str:
@@ -84,6 +86,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close every connection; calls after this are a mistake."""
+        await self.lines.aclose()
         await self._transport.aclose()
 
     @asynccontextmanager

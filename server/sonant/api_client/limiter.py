@@ -1,7 +1,7 @@
 """How much we let run at once: a limit that learns, and a queue of our own in front of it.
 
 An account may run so many generations at a time (contract §14), and nobody tells us how many; one more is refused with
-429 `concurrency_limited`. So the limit starts where the settings say and moves as congestion control does:
+429 `concurrency_limited`. So the limit starts at what the largest plan allows and moves as congestion control does:
 
 - A refusal sets it to one less than what was running, at once: of eight where three may run, five are refused, and the
   limit is three.

@@ -9,12 +9,13 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
 
+from sonant.api_client.bodies import json_object, unreadable
 from sonant.api_client.failures import proxy_unusable, refusal, unreachable
 from sonant.errors import APIConnectionError, APITimeoutError, LocalWireError, RemoteWireError, SpeechError
 
@@ -178,7 +179,7 @@ class Socket:
                 return None
             raise failure from None
         if not isinstance(message, str):
-            raise unreadable_message()
+            raise unreadable()
         return message
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
@@ -210,32 +211,21 @@ class Socket:
             await self._connection.close()
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object in a message.
-
-    Raises:
-        RemoteWireError: there is none.
-    """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        raise unreadable_message() from None
-    if not isinstance(data, dict):
-        raise unreadable_message()
-    return data
-
-
-def unreadable_message() -> RemoteWireError:
-    return RemoteWireError("The speech service sent a message that cannot be read.", hint="Try again.")
-
-
 def _proxy_for(handshake: Handshake) -> str | None:
     """The proxy that httpx would take for the same base URL."""
     if proxy_bypass(handshake.host):
         return None
     proxies = getproxies()
     proxy = proxies.get(httpx.URL(handshake.base_url).scheme) or proxies.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        httpx.Proxy(proxy)
+        urlsplit(proxy).port  # noqa: B018 - read by websockets, and refused if out of range
+    except (ValueError, httpx.InvalidURL):
+        raise proxy_unusable() from None
+    return proxy
 
 
 def _silent() -> logging.Logger:
@@ -268,7 +258,7 @@ def _cut(closed: "ConnectionClosed") -> SpeechError | None:
     if closed.rcvd is not None and closed.rcvd.code == _CLOSED_NORMALLY:
         return None
     if closed.sent is not None and closed.sent.code in _OURS_TO_COMPLAIN and not closed.rcvd_then_sent:
-        return unreadable_message()
+        return unreadable()
     if closed.rcvd is None and closed.sent is not None and closed.sent.code == _CLOSED_NORMALLY:
         return None  # we closed, and the far end did not wait to agree
     return APIConnectionError("The connection to the speech service was cut.", hint="Try again.")

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from sonant.api_client.bodies import AudioBody, SpeechEvents, Upload
 from sonant.api_client.calls import Calls
 from sonant.api_client.connection import Call, Effect
+from sonant.api_client.contexts import SpeechContext, speaking
 from sonant.api_client.failures import without_transcript
 from sonant.errors import InputError
 from sonant.wire.infill import InfillFields
-from sonant.wire.tts import SpeechRequest, StreamedSpeechRequest
+from sonant.wire.tts import ContextRequest, SpeechRequest, StreamedSpeechRequest
 
 _AUDIO = "audio/*"
 
@@ -42,6 +43,30 @@ class SpeechCalls(Calls):
         mask = self._connection.mask
         async with self._connection.answer(call) as response:
             yield SpeechEvents(response, mask, lambda text: without_transcript(mask(text), request.transcript))
+
+    # Contract §3.3
+    @asynccontextmanager
+    async def context(self, first: ContextRequest) -> AsyncIterator[SpeechContext]:
+        """Raw speech for text that comes in pieces, over a socket that all contexts share. Spends credits.
+
+        It counts against what the plan allows at once from its first text until all of it is generated.
+
+        Args:
+            first: the first text, with what the whole context has in common.
+        """
+        async with speaking(self._connection, first) as context:
+            yield context
+
+    # Contract §3.3
+    @asynccontextmanager
+    async def speak_on_socket(self, request: StreamedSpeechRequest) -> AsyncIterator[SpeechContext]:
+        """What `speak_with_times` answers, over the shared socket. Spends credits.
+
+        Worth it where the first sound counts and the far end is far: the event stream costs one round trip more, but
+        opens sooner the first time and carries long answers as fast.
+        """
+        async with speaking(self._connection, ContextRequest(**dict(request))) as context:
+            yield context
 
     # Contract §4
     @asynccontextmanager

@@ -208,7 +208,10 @@ def _append(joiner: Joiner, encoder: Encoder, audio: BinaryIO, pause_s: float) -
 
 
 class _Takes:
-    """Runs the requests ahead of the joiner, keeping order and bounding both how many run and how many wait."""
+    """Runs the requests ahead of the joiner, keeping order and bounding both how many run and how many wait.
+
+    Those are the bounds of one call; what all calls may run at once the client learns and queues for.
+    """
 
     def __init__(
         self, state: State, api: APIClient, order: SpeechOrder, voice: Voice, pieces: list[splitting.Piece]

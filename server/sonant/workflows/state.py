@@ -67,7 +67,7 @@ class State:
     async def api(self) -> "APIClient":
         """The client, connected on first use."""
         from sonant.api_client.client import APIClient
-        from sonant.api_client.connection import Connection
+        from sonant.api_client.connection import PLANS_MAX, Connection
 
         if self._api is None:
             async with self._connecting:
@@ -75,13 +75,14 @@ class State:
                     address = await self.locate()
                     key = address.api_key.get_secret_value() if address.api_key else None
                     admin_key = address.admin_key.get_secret_value() if address.admin_key else None
-                    # Not bound by the call limit: what outlasts the call goes on as a job.
+                    # Not bound by the call limit: what outlasts the call goes on as a job. Nor does the setting bound
+                    # all calls together, which is for one of them: what the plan allows is learnt from refusals.
                     connection = Connection(
                         address.base_url,
                         key,
                         self.settings.api_version,
                         admin_key=admin_key,
-                        concurrency=self.settings.concurrency,
+                        concurrency=max(PLANS_MAX, self.settings.concurrency),
                     )
                     self._api = APIClient(connection)
         return self._api
