@@ -23,7 +23,7 @@ STANDARD = "/voices"
 OPEN_TO_TTS = "/tts/bytes"
 OPEN_TO_STT = "/stt"
 FOR_ADMIN = ("/usage/credits", "/api-keys")
-LET_IN = (101, 500)
+LET_IN = (101,)
 OLD = {"Cartesia-Version": "2024-06-10"}
 
 

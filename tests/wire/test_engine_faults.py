@@ -1,5 +1,6 @@
 """Failures on request: `sonant engine --faults`. What was asked for happens, the rest does not, and twice alike."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -229,6 +230,29 @@ async def test_a_handshake_may_be_refused_too() -> None:
     response = refused.value.response
     assert (response.status_code, response.headers["Retry-After"]) == (429, "2")
     assert b"concurrency_limited" in (response.body or b"")
+
+
+async def test_the_speaking_socket_breaks_off_too(obliging: Running) -> None:
+    """Without `done`, and unpaid; its slot is free again, and the next socket speaks."""
+    url = obliging.base_url.replace("http", "ws") + "/tts/websocket"
+    headers = {**bearer(KEY), **VERSION}
+    say = json.dumps(speech("One. Two. Three. Four. Five. Six. Seven. Eight.", context_id="c", add_timestamps=True))
+    before = obliging.machinery.ledger.spent()
+    async with connect(url, additional_headers={**headers, "Sonant-Fault": "drop"}, proxy=None) as socket:
+        await socket.send(say)
+        with pytest.raises(ConnectionClosedError) as closed:
+            await done_on(socket)
+        assert closed.value.rcvd is None
+    async with connect(url, additional_headers=headers, proxy=None) as socket:
+        assert obliging.machinery.limits.sockets.taken == 1
+        await socket.send(say)
+        await done_on(socket)
+    assert obliging.machinery.ledger.spent() == before + 47
+
+
+async def done_on(socket: ClientConnection) -> None:
+    while json.loads(await socket.recv())["type"] != "done":
+        pass
 
 
 async def test_shares_of_a_running_engine_are_of_requests(tmp_path: Path) -> None:

@@ -127,18 +127,16 @@ class _Socket:
         context = Context(context_id, message, order, self._machinery, self._send, self._delay_s(message))
         context.accept(message)
         self._contexts[context_id] = self._running[id(context)] = context
-        self._group.start_soon(self._run, context, message, before)
+        self._group.start_soon(self._run, context, message.model_id, order.voice_id, before)
 
-    async def _run(self, context: Context, first: ContextRequest, before: Context | None) -> None:
+    async def _run(self, context: Context, model: str, voice: str | None, before: Context | None) -> None:
         if before is not None:
             await before.gone.wait()
         last: Event | dict[str, object] = Done(context_id=context.context_id)
         try:
             await context.run()
             if context.credits and not context.is_cancelled:
-                await self._machinery.charge(
-                    self._scope, "tts", context.credits, model=first.model_id, voice=first.voice_id or None
-                )
+                await self._machinery.charge(self._scope, "tts", context.credits, model=model, voice=voice)
         except (SpeechError, ValidationError) as error:
             last = error_event(refusal_of(error), self._scope, context.context_id)
         context.is_open = False
