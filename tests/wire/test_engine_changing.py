@@ -46,10 +46,10 @@ def clip(engine: Engine, voices: dict[str, str]) -> bytes:
 
 
 def spent(engine: Engine) -> float:
-    """Credits, as the account tells them."""
+    """Credits for changed voices, as the account tells them."""
     with engine.http(Authorization=f"Bearer sk_car_admin_{engine.api_key}") as http:
-        buckets = http.get("/usage/credits").json()["data"]
-    return sum(bucket["credits"] for bucket in buckets)
+        groups = http.get("/usage/credits", params={"interval": "day", "group_by": "capability"}).json()["data"]
+    return sum(bucket["credits"] for group in groups if group["id"] == "voice_changer" for bucket in group["buckets"])
 
 
 @pytest.fixture(scope="module")
