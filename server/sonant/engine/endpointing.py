@@ -85,7 +85,9 @@ class Stretches:
         start_s = None
         if not self._is_open:
             # After a cut the next stretch begins where the last one ended, though speech began long before.
-            start_s = self._start_s = max(self._origin_s + self._endpointer.speech_start, self._start_s + self._length_s)
+            start_s = self._start_s = max(
+                self._origin_s + self._endpointer.speech_start, self._start_s + self._length_s
+            )
             self._length_s = 0.0
         self._length_s += len(speech) / 2 / SAMPLE_RATE
         is_long = self._length_s >= LONG_S and not self._gaps.is_speech(speech[-self._endpointer.frame_bytes :])

@@ -89,6 +89,18 @@ class Recogniser:
         """Whether pocketsphinx, which has no wheel for some Pythons and machines, is here."""
         return _packages_folder() is not None
 
+    def check_available(self) -> None:
+        """
+        Raises:
+            EngineUnavailableError: no recogniser here.
+        """
+        if not self.available():
+            raise EngineUnavailableError(
+                "Recognition on this computer needs pocketsphinx, which exists for Python 3.11, 3.12 and 3.13 on glibc "
+                f"Linux, macOS and Windows; this is Python {sys.version_info.major}.{sys.version_info.minor} without it.",
+                hint="Run Sonant with Python 3.13, or set CARTESIA_API_KEY.",
+            )
+
     async def transcribe(self, file: BinaryIO, on_progress: Callable[[float], None] | None = None) -> Recognition:
         """Recognise a recording of any length.
 
@@ -222,14 +234,8 @@ class Recogniser:
                 return worker
 
     async def _start(self, terms: Terms) -> PipeProcess:
+        self.check_available()
         packages_folder = _packages_folder()
-        if packages_folder is None:
-            raise EngineUnavailableError(
-                "Recognition on this computer needs pocketsphinx, which exists for Python 3.11, 3.12 and 3.13 on "
-                f"glibc Linux, macOS and Windows; this is Python {sys.version_info.major}.{sys.version_info.minor} "
-                "without it.",
-                hint="Run Sonant with Python 3.13, or set CARTESIA_API_KEY.",
-            )
         worker_file = str(Path(sphinx_worker.__file__))
         command = [sys.executable, "-I", worker_file, str(packages_folder), str(self._idle_s)]
         try:
