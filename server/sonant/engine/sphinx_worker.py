@@ -148,6 +148,7 @@ class Reader:
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
         self._stretch = bytearray()
+        self._cmn = decoder.get_cmn()
         decoder.start_utt()
 
     def hear(self, audio_bytes: bytes) -> dict[str, Any]:
@@ -158,6 +159,7 @@ class Reader:
     def check(self) -> dict[str, Any]:
         """The careful reading comes only at an end: so this one ends, and is heard again from its beginning."""
         answer = self.shut()
+        self._decoder.set_cmn(self._cmn)  # what an end settles from a second or two of speech misleads
         self._decoder.start_utt()
         self._feed(bytes(self._stretch))
         return answer

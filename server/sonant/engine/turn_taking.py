@@ -1,5 +1,6 @@
 """When somebody's turn begins and ends, judged from what the recogniser hears. Source: contract §5.4."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,12 +93,12 @@ class TurnTaker:
 
     def _is_over(self, at_s: float) -> bool:
         is_late = (at_s - self._last_word_s) * 1000 >= self.settings.end_timeout_ms
-        return is_late or self._goes_on(at_s) <= float(self.settings.end_threshold)
+        return bool(is_late or self._goes_on(at_s) <= self.settings.end_threshold)
 
     def _goes_on(self, at_s: float) -> float:
         last = self._told.rpartition(" ")[2].rstrip(".").lower()
         half_life_s = _HALF_LIFE_S * (_UNFINISHED_FACTOR if last in _OPEN_ENDS else 1)
-        return float(0.5 ** (max(0.0, at_s - self._last_word_s) / half_life_s))
+        return math.pow(0.5, max(0.0, at_s - self._last_word_s) / half_life_s)
 
     def _begin(self, events: list[Turned]) -> None:
         if not self._is_on:
