@@ -65,7 +65,8 @@ class Stretches:
     def flush(self) -> list[Piece]:
         """End the stretch that is open, perhaps in the middle of a word."""
         pieces = []
-        speech = self._endpointer.end_stream(self._rest) if self._rest or self._is_open else None
+        # At least one sample: of nothing, the library asks for the first.
+        speech = self._endpointer.end_stream(self._rest or b"\0\0")
         if speech is not None:
             pieces.append(self._piece(speech, is_last=True))
         elif self._is_open:

@@ -9,7 +9,7 @@ from sonant.engine.recognition import RecognisedWord
 from sonant.wire.stt import TurnSettings
 
 _ONSET_S = 0.15
-_HALF_LIFE_S = 0.4
+_HALF_LIFE_S = 0.5
 _UNFINISHED_FACTOR = 2.5
 _GUESS_LAG_S = 0.6
 """The first guess knows a word about so long after it was said."""
@@ -36,10 +36,10 @@ class TurnTaker:
     it has been heard: with the default threshold of 0.8 a turn starts after 0.35 s, if at least one word has been
     recognised by then, and never for sounds without words.
 
-    *Ending.* In silence, the probability that the speaker goes on is 0.5^(t / h). The half-life h is 0.4 s, or 1 s
+    *Ending.* In silence, the probability that the speaker goes on is 0.5^(t / h). The half-life h is 0.5 s, or 1.25 s
     where the last word is one that hardly ends a sentence ("the", "and", "to"). The default thresholds are passed after
-    0.3 s (0.6) and 0.7 s (0.3) of silence, or 0.75 s and 1.75 s after an open end; `end_timeout_ms` ends any turn. A
-    silence shorter than 0.27 s is not told from a consonant, so no threshold makes an end sooner. Sound that is not
+    0.4 s (0.6) and 0.9 s (0.3) of silence, or 0.9 s and 2.2 s after an open end; `end_timeout_ms` ends any turn. That
+    there is silence is known about 0.5 s after the last word, so no threshold makes an end sooner. Sound that is not
     speech counts as silence.
     """
 
@@ -82,7 +82,7 @@ class TurnTaker:
         self._update(events, [*self._ended, *_words(heard.sure)])
 
     def _has_begun(self, speech_s: float) -> bool:
-        return 1 - 0.5 ** (speech_s / _ONSET_S) >= self.settings.start_threshold
+        return 1 - math.pow(0.5, speech_s / _ONSET_S) >= self.settings.start_threshold
 
     def _wait(self, events: list[Turned], at_s: float) -> None:
         if self._is_over(at_s):
@@ -93,7 +93,7 @@ class TurnTaker:
 
     def _is_over(self, at_s: float) -> bool:
         is_late = (at_s - self._last_word_s) * 1000 >= self.settings.end_timeout_ms
-        return bool(is_late or self._goes_on(at_s) <= self.settings.end_threshold)
+        return is_late or self._goes_on(at_s) <= self.settings.end_threshold
 
     def _goes_on(self, at_s: float) -> float:
         last = self._told.rpartition(" ")[2].rstrip(".").lower()
