@@ -21,7 +21,7 @@ from sonant.wire.stt import TurnEnd, TurnSettings, TurnUpdate
 pytest.importorskip("pocketsphinx")
 
 PATH = "/stt/turns/websocket"
-WEATHER, STARS, COFFEE = (
+WEATHER, STARS, REPORT = (
     "The weather is nice today.", "So many stars in the night sky.", "Please send the report.",
 )  # fmt: skip
 ORDER = re.compile(
@@ -31,7 +31,7 @@ ORDER = re.compile(
 
 @pytest.fixture(scope="module")
 def said() -> list[bytes]:
-    return anyio.run(spoken, WEATHER, STARS, COFFEE)
+    return anyio.run(spoken, WEATHER, STARS, REPORT)
 
 
 def check(events: list[dict[str, Any]]) -> None:
@@ -49,8 +49,9 @@ def check(events: list[dict[str, Any]]) -> None:
 
 def test_the_sdk_is_told_of_turns(engine: Engine, said: list[bytes]) -> None:
     """A short pause is no end, though perhaps an eager one; a long pause is; close ends the last turn."""
-    audio = said[0] + silence(0.5) + said[1] + silence(1.2) + said[2]
-    with engine.sdk().stt.auto_finalize.websocket(model="ink-2", encoding="pcm_s16le", sample_rate=RATE) as connection:
+    audio = said[0] + silence(0.7) + said[1] + silence(2) + said[2]
+    open_socket = engine.sdk().stt.auto_finalize.websocket
+    with open_socket(model="ink-2", encoding="pcm_s16le", sample_rate=RATE, turn_end_threshold=0.1) as connection:
         for start in range(0, len(audio), 3200):
             connection.send_raw(audio[start : start + 3200])
         connection.send({"type": "close"})
@@ -72,7 +73,7 @@ async def test_our_client_configures_turns(engine: Engine, said: list[bytes]) ->
     settings = TurnSettings(start_threshold=0.9, eager_end_threshold=0.6, end_threshold=0.5)
     async with (
         APIClient(Connection(engine.base_url, engine.api_key)) as api,
-        api.turns(encoding="pcm_s16le", sample_rate=RATE, settings=TurnSettings(), keyterms=["Cartesia"]) as turns,
+        api.turns(encoding="pcm_s16le", sample_rate=RATE, settings=TurnSettings()) as turns,
     ):
         await turns.configure(settings)
         async with anyio.create_task_group() as tasks:

@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket
 
 from sonant.audio.pcm import Samples
 from sonant.engine.answers import Refusal, refuse
+from sonant.engine.endpoints_hearing import LIMITS
 from sonant.engine.hearing_session import Asked, Session, asked_in, serve
 from sonant.engine.live import Heard
 from sonant.engine.recognition import RecognisedWord
@@ -97,7 +98,7 @@ class Listening(Session):
         if self._waiting:
             await self._tell(self._ear.heard_s)
         if is_asked:
-            await self.send(Done(request_id=self.request_id))
+            await self.send(Done(request_id=self.request_id, notices=[LIMITS]))
 
     async def _finalize(self) -> None:
         heard = await self.flush()

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
 from sonant.engine.answers import Refusal, refuse
+from sonant.engine.endpoints_hearing import LIMITS
 from sonant.engine.hearing_session import Asked, Session, asked_in, serve
 from sonant.engine.live import Heard
 from sonant.engine.turn_taking import Turned, TurnTaker
@@ -44,7 +45,7 @@ class Turns(Session):
         self._taker = TurnTaker(settings)
 
     async def start(self) -> None:
-        await self.send(Connected(request_id=self.request_id))
+        await self.send(Connected(request_id=self.request_id, notices=[LIMITS]))
 
     async def on_heard(self, heard: Heard) -> None:
         await self._tell(self._taker.hear(heard))

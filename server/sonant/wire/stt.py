@@ -80,6 +80,8 @@ class Done(Message):
 
     type: Literal["done"] = "done"
     request_id: str
+    notices: list[str] | None = None
+    """Sonant's addition, as in Transcription."""
 
 
 class SttError(Message):
@@ -99,6 +101,8 @@ class SttError(Message):
 class Connected(Message):
     type: Literal["connected"] = "connected"
     request_id: str
+    notices: list[str] | None = None
+    """Sonant's addition, as in Transcription."""
 
 
 class TurnStart(Message):
