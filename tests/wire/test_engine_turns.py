@@ -21,9 +21,7 @@ from sonant.wire.stt import TurnEnd, TurnSettings, TurnUpdate
 pytest.importorskip("pocketsphinx")
 
 PATH = "/stt/turns/websocket"
-WEATHER, STARS, REPORT = (
-    "The weather is nice today.", "So many stars in the night sky.", "Please send the report.",
-)  # fmt: skip
+WEATHER, MORNING = "The weather is nice today.", "Good morning."
 ORDER = re.compile(
     r"(connected )(turn\.start (turn\.update )*(turn\.eager_end (turn\.resume (turn\.update )*)?)*turn\.end )*"
 )
@@ -31,7 +29,7 @@ ORDER = re.compile(
 
 @pytest.fixture(scope="module")
 def said() -> list[bytes]:
-    return anyio.run(spoken, WEATHER, STARS, REPORT)
+    return anyio.run(spoken, WEATHER, MORNING)
 
 
 def check(events: list[dict[str, Any]]) -> None:
@@ -49,7 +47,7 @@ def check(events: list[dict[str, Any]]) -> None:
 
 def test_the_sdk_is_told_of_turns(engine: Engine, said: list[bytes]) -> None:
     """A short pause is no end, though perhaps an eager one; a long pause is; close ends the last turn."""
-    audio = said[0] + silence(0.7) + said[1] + silence(2) + said[2]
+    audio = said[0] + silence(0.7) + said[0] + silence(2) + said[1]
     open_socket = engine.sdk().stt.auto_finalize.websocket
     with open_socket(model="ink-2", encoding="pcm_s16le", sample_rate=RATE, turn_end_threshold=0.1) as connection:
         for start in range(0, len(audio), 3200):
@@ -58,10 +56,7 @@ def test_the_sdk_is_told_of_turns(engine: Engine, said: list[bytes]) -> None:
         events = [event.to_dict() for event in connection]
     check(events)
     ends = [event["transcript"] for event in events if event["type"] == "turn.end"]
-    assert len(ends) == 2
-    assert ends[0].startswith("The weather is nice today.")
-    assert ends[0].endswith("stars in the night sky.")
-    assert ends[1].endswith("report.")
+    assert ends == [f"{WEATHER} {WEATHER}", MORNING]
     first = [event["type"] for event in events][: [event["type"] for event in events].index("turn.end")]
     assert first.count("turn.update") >= 3  # before each stretch has ended, and when it has
     assert "turn.resume" in first

@@ -63,7 +63,7 @@ class GrowingSound:
         """
         is_end = not audio_bytes
         self._rest += audio_bytes
-        if self._layout is None and not self._read_head(is_end=is_end):
+        if self._layout is None and not (self._rest and self._read_head(is_end=is_end)):
             return np.zeros(0, np.float32)
         assert self._layout is not None
         assert self._resampler is not None
