@@ -142,7 +142,7 @@ def test_a_link_swapped_in_before_opening_gains_nothing(
     victim = folders.add(folders.home / "sub" / "a.wav")
     real = inputs_module._check_regular
 
-    def swap(status: os.stat_result, path: Path) -> None:
+    def swap(status: os.stat_result, path: Path, **_: bool) -> None:
         real(status, path)
         if not victim.parent.is_symlink() and not victim.is_symlink():
             victim.unlink()
@@ -214,7 +214,7 @@ def test_a_pipe_swapped_in_before_opening_does_not_block(folders: Folders, monke
     os.mkfifo(pipe)
     real, seen = inputs_module._check_regular, []
 
-    def blind_once(status: os.stat_result, path: Path) -> None:
+    def blind_once(status: os.stat_result, path: Path, **_: bool) -> None:
         seen.append(path)
         if len(seen) > 1:
             real(status, path)

@@ -23,10 +23,14 @@ class Preparation:
     _NOISE = 10 ** (-58 / 20)
     _GATED = 10 ** (-75 / 20)
 
-    def __init__(self) -> None:
+    def __init__(self, level_dbfs: float = -120.0) -> None:
+        """
+        Args:
+            level_dbfs: of the recording, as far as known before it is heard.
+        """
         self._random = np.random.default_rng(0)  # the same recording twice is the same text
         self._is_gated = False
-        self._level_dbfs = -120.0
+        self._level_dbfs = level_dbfs
         self._gain: float | None = None
 
     def run(self, samples: Samples) -> bytes:

@@ -2,12 +2,13 @@
 
 import importlib.util
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio import to_thread
@@ -20,6 +21,8 @@ from sonant.engine.pipes import Message, PipeProcess, WorkerDiedError, worker_en
 from sonant.engine.spoken_text import as_sentence
 from sonant.errors import EngineUnavailableError
 
+T = TypeVar("T")
+
 SAMPLE_RATE = sphinx_worker.SAMPLE_RATE
 """Hz. The only one the acoustic model knows."""
 
@@ -28,6 +31,11 @@ _ANSWER_LIMIT_S = 120.0
 """A second of sound takes 0.2 s, the end of a long stretch a few; whatever takes this long has hung."""
 _IDLE_S = 60.0
 """A worker holds 150 MB and loads in half a second: worth keeping between requests, not for good."""
+_LIVE_PER_WORKER = 4
+"""A second of live speech takes 0.25 s of a core."""
+
+Terms = tuple[tuple[str, str], ...]
+"""Words a worker learned beyond its dictionary: name, phones."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,19 @@ class Recognition:
 class Recogniser:
     """Recognises in up to `workers` processes, started on demand; one that is idle for `idle_s` ends.
 
+    Live speech, which comes no faster than it is spoken, has four times as many: they share the cores.
+
     Use as an async context manager: leaving ends them all. Cancelling a call ends its process.
     """
 
     def __init__(self, workers: int = 2, *, idle_s: float = _IDLE_S) -> None:
         self._slots = anyio.Semaphore(workers)
+        self._live_slots = anyio.Semaphore(_LIVE_PER_WORKER * workers)
+        self._most = workers + _LIVE_PER_WORKER * workers
         self._threads = anyio.CapacityLimiter(workers)
         self._idle: list[PipeProcess] = []
         self._busy: set[PipeProcess] = set()
+        self._learned: WeakKeyDictionary[PipeProcess, Terms] = WeakKeyDictionary()
         self._idle_s = idle_s
         self._closed = False
 
@@ -75,6 +88,18 @@ class Recogniser:
     def available(self) -> bool:
         """Whether pocketsphinx, which has no wheel for some Pythons and machines, is here."""
         return _packages_folder() is not None
+
+    def check_available(self) -> None:
+        """
+        Raises:
+            EngineUnavailableError: no recogniser here.
+        """
+        if not self.available():
+            raise EngineUnavailableError(
+                "Recognition on this computer needs pocketsphinx, which exists for Python 3.11, 3.12 and 3.13 on glibc "
+                f"Linux, macOS and Windows; this is Python {sys.version_info.major}.{sys.version_info.minor} without it.",
+                hint="Run Sonant with Python 3.13, or set CARTESIA_API_KEY.",
+            )
 
     async def transcribe(self, file: BinaryIO, on_progress: Callable[[float], None] | None = None) -> Recognition:
         """Recognise a recording of any length.
@@ -107,7 +132,7 @@ class Recogniser:
 
         Arguments and errors are those of transcribe_blocks.
         """
-        async with self._worker() as worker:
+        async with self._worker(self._slots, {"do": "begin"}) as worker:
             preparation = Preparation()
             async for samples in blocks:
                 audio_bytes = await to_thread.run_sync(preparation.run, samples, limiter=self._threads)
@@ -155,11 +180,21 @@ class Recogniser:
                 words += stretch
         return Recognition(" ".join(word.word for word in words), tuple(words), frames / SAMPLE_RATE)
 
+    def live_worker(self, first: Message, terms: Terms = ()) -> AbstractAsyncContextManager[PipeProcess]:
+        """A worker to oneself for one stretch of live speech; see live.py."""
+        return self._worker(self._live_slots, first, terms)
+
+    async def in_thread(self, function: Callable[[Samples], T], samples: Samples) -> T:
+        """Arithmetic on sound, beside the event loop."""
+        return await to_thread.run_sync(function, samples, limiter=self._threads)
+
     @asynccontextmanager
-    async def _worker(self) -> AsyncGenerator[PipeProcess, None]:
-        """A worker to oneself, at the start of a recording. One that did not finish it is ended and not used again."""
-        async with self._slots:
-            worker = await self._begin()
+    async def _worker(
+        self, slots: anyio.Semaphore, first: Message, terms: Terms = ()
+    ) -> AsyncGenerator[PipeProcess, None]:
+        """A worker to oneself, asked `first`. One that did not finish its work is ended and not used again."""
+        async with slots:
+            worker = await self._begin(first, terms)
             self._busy.add(worker)
             try:
                 yield worker
@@ -173,15 +208,21 @@ class Recogniser:
             else:
                 self._idle.append(worker)
 
-    async def _begin(self) -> PipeProcess:
-        """Any idle worker that still lives, else a new one."""
+    async def _begin(self, first: Message, terms: Terms) -> PipeProcess:
+        """Any idle worker that still lives and knows just these terms, else a new one."""
         while True:
             if self._closed:
                 raise EngineUnavailableError("The offline engine has been closed.")
-            is_new = not self._idle
-            worker = await self._start() if is_new else self._idle.pop()
+            worker = next((idle for idle in reversed(self._idle) if self._learned.get(idle, ()) == terms), None)
+            is_new = worker is None
+            if worker is None:
+                if self._idle and len(self._idle) + len(self._busy) >= self._most:
+                    await self._idle.pop(0).stop()
+                worker = await self._start(terms)
+            else:
+                self._idle.remove(worker)
             try:
-                await worker.exchange({"do": "begin"}, within_s=_READY_LIMIT_S)
+                await worker.exchange(first, within_s=_READY_LIMIT_S)
             except WorkerDiedError:
                 await worker.stop()
                 if is_new:
@@ -192,23 +233,25 @@ class Recogniser:
             else:
                 return worker
 
-    async def _start(self) -> PipeProcess:
+    async def _start(self, terms: Terms) -> PipeProcess:
+        self.check_available()
         packages_folder = _packages_folder()
-        if packages_folder is None:
-            raise EngineUnavailableError(
-                "Recognition on this computer needs pocketsphinx, which exists for Python 3.11, 3.12 and 3.13 on "
-                f"glibc Linux, macOS and Windows; this is Python {sys.version_info.major}.{sys.version_info.minor} "
-                "without it.",
-                hint="Run Sonant with Python 3.13, or set CARTESIA_API_KEY.",
-            )
         worker_file = str(Path(sphinx_worker.__file__))
         command = [sys.executable, "-I", worker_file, str(packages_folder), str(self._idle_s)]
         try:
-            return await PipeProcess.start(command, worker_environment(), ready_within_s=_READY_LIMIT_S)
+            worker = await PipeProcess.start(command, worker_environment(), ready_within_s=_READY_LIMIT_S)
         except WorkerDiedError:
             raise EngineUnavailableError(
                 "The recogniser (pocketsphinx) is installed but does not start.", hint="Reinstall Sonant."
             ) from None
+        if terms:
+            try:
+                await worker.exchange({"do": "learn", "terms": terms}, within_s=_READY_LIMIT_S)
+            except BaseException:
+                await worker.stop()
+                raise
+            self._learned[worker] = terms
+        return worker
 
 
 def _next_block(blocks: Iterator[Samples]) -> Samples | None:
@@ -224,10 +267,14 @@ def _packages_folder() -> Path | None:
 def _spoken(reply: Message) -> Iterator[tuple[RecognisedWord, ...]]:
     for stretch in reply["stretches"]:
         words = stretch["words"]
-        confidences = [confidence for *_, confidence in words]
-        if is_speech(confidences, stretch["length_s"], stretch["swing_db"]):
-            forms = as_sentence([word for word, *_ in words])
-            yield tuple(
-                RecognisedWord(form, start_s, end_s, confidence)
-                for form, (_, start_s, end_s, confidence) in zip(forms, words, strict=True)
-            )
+        if is_speech([confidence for *_, confidence in words], stretch["length_s"], stretch["swing_db"]):
+            yield written(words)
+
+
+def written(words: Sequence[tuple[str, float, float, float]], *, is_whole: bool = True) -> tuple[RecognisedWord, ...]:
+    """The words of a stretch as they stand in a text; one that is not whole has no full stop yet."""
+    forms = as_sentence([word for word, *_ in words], is_whole=is_whole)
+    return tuple(
+        RecognisedWord(form, start_s, end_s, confidence)
+        for form, (_, start_s, end_s, confidence) in zip(forms, words, strict=True)
+    )

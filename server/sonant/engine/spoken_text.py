@@ -14,14 +14,17 @@ _CAPITALISED = frozenset(
 )
 
 
-def as_sentence(words: Sequence[str]) -> list[str]:
-    """Written forms of the words of one stretch of speech, one for one; joined by spaces they are a sentence."""
+def as_sentence(words: Sequence[str], *, is_whole: bool = True) -> list[str]:
+    """Written forms of the words of one stretch of speech, one for one; joined by spaces they are a sentence.
+
+    One that is not whole yet has no full stop.
+    """
     written = [
         _capital(word) if word in _CAPITALISED or word.removesuffix("'s") in _CAPITALISED else word for word in words
     ]
     if written:
         written[0] = _capital(written[0])
-        written[-1] += "" if written[-1].endswith(".") else "."
+        written[-1] += "" if written[-1].endswith(".") or not is_whole else "."
     return written
 
 

@@ -8,17 +8,19 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar, cast
 from urllib.parse import unquote
 
 from sonant.audio.sniff import sniff
 from sonant.errors import AudioInputError, InputError, PathNotAllowedError
 from sonant.library.names import shown
 from sonant.library.places import application_data_folders, may_read, windows_refusal
+
+Found = TypeVar("Found")
 
 MAX_INPUT_BYTES = 2 * 1024**3
 """Three hours of CD sound, a day and a half of mp3: more is a mistake."""
@@ -44,6 +46,16 @@ class OpenedFile:
     """Bytes."""
     extension: str
     """By content, without the dot."""
+
+
+@dataclass
+class LiveFile:
+    """A recording that is still being written. Read `file` without buffering: of a pipe it never waits."""
+
+    file: BinaryIO
+    name: str
+    """As a person knows it, without folders; one printable line."""
+    is_pipe: bool
 
 
 class InputFiles:
@@ -79,11 +91,24 @@ class InputFiles:
             AudioInputError: it is empty, too large, or not audio.
             InputError: it is not there, or cannot be read.
         """
+        return self._found(reference, self._open)
+
+    def open_live(self, reference: str) -> LiveFile:
+        """Open a recording that is still being written, or a pipe it comes through. Blocks: for a thread.
+
+        Nothing is waited for: neither its first byte nor, of a pipe, somebody who writes.
+
+        Raises:
+            PathNotAllowedError, InputError: as `open`; whether it is audio shows when it has come.
+        """
+        return self._found(reference, self._open_live)
+
+    def _found(self, reference: str, opening: Callable[[Path], Found]) -> Found:
         path = _path(reference)
         refusal: PathNotAllowedError | None = None
         for candidate in [path] if path.is_absolute() else [folder / path for folder in self.lookup]:
             try:
-                return self._open(candidate)
+                return opening(candidate)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except PathNotAllowedError as error:
@@ -117,18 +142,31 @@ class InputFiles:
         return True
 
     def _open(self, path: Path) -> OpenedFile:
-        real = _real(path)
-        if not self._may_read(real):
-            raise self._refusal(path)
-        _check_regular(os.stat(real), path)  # before opening: to open a device may already do something
-        file = _open_regular(real, path)
+        file = self._opened(path, may_be_pipe=False)
         try:
-            if not self._may_read(_path_of(file, real)):
-                raise self._refusal(path)
             return opened(file, path.name, max_bytes=self.max_bytes)
         except BaseException:
             file.close()
             raise
+
+    def _open_live(self, path: Path) -> LiveFile:
+        file = self._opened(path, may_be_pipe=True)
+        return LiveFile(file, shown(path.name), stat.S_ISFIFO(os.fstat(file.fileno()).st_mode))
+
+    def _opened(self, path: Path, *, may_be_pipe: bool) -> BinaryIO:
+        real = _real(path)
+        if not self._may_read(real):
+            raise self._refusal(path)
+        # Before opening: to open a device may already do something.
+        _check_regular(os.stat(real), path, may_be_pipe=may_be_pipe)
+        file = _open_regular(real, path, may_be_pipe=may_be_pipe)
+        try:
+            if not self._may_read(_path_of(file, real)):
+                raise self._refusal(path)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
     def _may_read(self, real: Path) -> bool:
         return may_read(real, self.allowed, self.never)
@@ -215,14 +253,16 @@ def _real(path: Path) -> Path:
         raise InputError(f"{shown(str(path))} is not a path this system understands.") from error
 
 
-def _check_regular(status: os.stat_result, path: Path) -> None:
+def _check_regular(status: os.stat_result, path: Path, *, may_be_pipe: bool = False) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise PathNotAllowedError(f"{shown(str(path))} is a folder.", hint="Name one file in it.")
+    if may_be_pipe and stat.S_ISFIFO(status.st_mode):
+        return
     if not stat.S_ISREG(status.st_mode):
         raise PathNotAllowedError(f"{shown(str(path))} is not an ordinary file.", hint="Name a recording.")
 
 
-def _open_regular(real: Path, path: Path) -> BinaryIO:
+def _open_regular(real: Path, path: Path, *, may_be_pipe: bool = False) -> BinaryIO:
     """Open without waiting (a pipe has nobody at its other end) and without following a link put there just now."""
     flags = os.O_RDONLY
     for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
@@ -233,10 +273,12 @@ def _open_regular(real: Path, path: Path) -> BinaryIO:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link now; a socket or a pipe now
             raise PathNotAllowedError(f"{shown(str(path))} is not an ordinary file.") from error
         raise
-    file = os.fdopen(descriptor, "rb")
+    # A live file is read as it grows: what a buffer once saw of its end is not its end.
+    file = cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=0) if may_be_pipe else os.fdopen(descriptor, "rb"))
     try:
-        _check_regular(os.fstat(descriptor), path)
-        if sys.platform != "win32":
+        status = os.fstat(descriptor)
+        _check_regular(status, path, may_be_pipe=may_be_pipe)
+        if sys.platform != "win32" and stat.S_ISREG(status.st_mode):
             os.set_blocking(descriptor, True)
     except BaseException:
         file.close()

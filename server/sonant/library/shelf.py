@@ -17,7 +17,7 @@ from sonant.folders import make_private_folder
 from sonant.library.files import output_error
 from sonant.library.identity import ID_PATTERN, new_id
 from sonant.library.index import Entry, Index, Kind
-from sonant.library.inputs import AUDIO_HINT, HEAD_BYTES, InputFiles, OpenedFile, open_own, opened, too_large
+from sonant.library.inputs import AUDIO_HINT, HEAD_BYTES, InputFiles, LiveFile, OpenedFile, open_own, opened, too_large
 from sonant.library.names import shown
 from sonant.library.outputs import Draft, OutputFolder
 
@@ -110,6 +110,27 @@ class Library:
             return None
         return await to_thread.run_sync(self.inputs.recordings_in, reference)
 
+    @asynccontextmanager
+    async def open_live(self, reference: str) -> AsyncIterator[LiveFile]:
+        """A recording that is still being written, or a pipe, open for the length of the block.
+
+        Raises:
+            PathNotAllowedError: that path may not be read.
+            InputError: it is no path, nothing is there, or it cannot be had.
+        """
+        reference = reference.strip()
+        if _scheme(reference) not in ("", "file"):
+            raise InputError(
+                "Only a file or a pipe on this computer can be followed while it is written.", hint="Leave out `live`."
+            )
+        if not self.allow_local_paths:
+            raise _elsewhere()
+        source = await to_thread.run_sync(self.inputs.open_live, reference)
+        try:
+            yield source
+        finally:
+            source.file.close()
+
     async def find(self, entry_id: str) -> Entry:
         """What an id from an earlier result stands for, its file being where it was put.
 
@@ -197,10 +218,7 @@ class Library:
 
     async def _open_path(self, reference: str) -> OpenedFile:
         if not self.allow_local_paths:
-            raise PathNotAllowedError(
-                "This server runs elsewhere and reads no paths.",
-                hint="Upload the recording with POST /audio and use the audio:// id it answers, or give an https:// link.",
-            )
+            raise _elsewhere()
         return await to_thread.run_sync(self.inputs.open, reference)
 
     async def _download(self, url: str) -> OpenedFile:
@@ -270,6 +288,13 @@ class Library:
             return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
         except OSError as error:
             raise output_error(error, "Sonant's data folder", variable="SONANT_DATA_DIR") from error
+
+
+def _elsewhere() -> PathNotAllowedError:
+    return PathNotAllowedError(
+        "This server runs elsewhere and reads no paths.",
+        hint="Upload the recording with POST /audio and use the audio:// id it answers, or give an https:// link.",
+    )
 
 
 def _scheme(reference: str) -> str:

@@ -39,11 +39,21 @@ async def report(ctx: Context[State], state: State, job: Job, limit_s: float) ->
         return render(state, job.result)
     if job.state == "cancelled":
         return answer(
-            "The work was cancelled; it left no file.", JobReport(status="cancelled", job_id=job.id), state=state
+            "The work was cancelled; it left no file." + _so_far(job),
+            _report(job, "cancelled"),
+            state=state,
         )
     done = f": {job.progress.message}" if job.progress.message else ""
     text = (
         f"Still at work after {job.running_s:.0f} s{done}. It goes on in the background as job {job.id}; "
         f"call get_job to wait for it, or to cancel it."
-    )
-    return answer(text, JobReport(status="running", job_id=job.id), state=state)
+    ) + _so_far(job)
+    return answer(text, _report(job, "running"), state=state)
+
+
+def _so_far(job: Job) -> str:
+    return f"\n\nSo far:\n\n{job.progress.so_far}" if job.progress.so_far else ""
+
+
+def _report(job: Job, status: str) -> JobReport:
+    return JobReport(status=status, job_id=job.id, so_far=job.progress.so_far or None)

@@ -188,6 +188,7 @@ class JobReport(BaseModel):
 
     job_id: str | None = None
     status: str | None = None
+    so_far: str | None = None
 
 
 def fresh_notices(state: State, notices: Iterable[str]) -> list[str]:

@@ -34,3 +34,8 @@ def transcription_credits(duration_s: float) -> int:
 def changing_credits(duration_s: float) -> int:
     """Fifteen per second of the recording."""
     return round(15 * duration_s)
+
+
+def listening_credits(model: str, duration_s: float) -> int:
+    """Of live audio, by the second: ink-whisper one, ink-2 three."""
+    return round(duration_s * (1 if model.startswith("ink-whisper") else 3))

@@ -29,6 +29,8 @@ class Progress:
     done: float = 0.0
     total: float | None = None
     message: str = ""
+    so_far: str = ""
+    """What there is of the result already."""
     changed: anyio.Event = field(default_factory=anyio.Event)
 
     def report(self, done: float, total: float | None = None, message: str = "") -> None:

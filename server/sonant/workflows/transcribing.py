@@ -71,7 +71,7 @@ async def transcribe(
             heard = [(0.0, await _ask(api, upload, spoken, kind != "text", info.duration_s))]
         else:
             heard = await _by_parts(state, api, opened, spoken, kind != "text", info.duration_s, progress)
-        return await _made(state, heard, info.duration_s, kind, opened.name, spoken)
+        return await made_of(state, heard, info.duration_s, kind, opened.name, spoken)
 
 
 async def _ask(
@@ -123,14 +123,16 @@ async def _by_parts(
     return sorted(heard.items())
 
 
-async def _made(
+async def made_of(
     state: State,
     heard: list[tuple[float, stt.Transcription]],
     duration_s: float,
     kind: TranscriptFormat,
     name: str,
     language: str | None,
+    credits: int | None = None,
 ) -> TranscriptMade:
+    """The transcript of parts that were heard, each with where it begins, in seconds; in a file where one is due."""
     text = " ".join(part.text.strip() for _, part in heard if part.text.strip())
     words = [
         stt.TranscribedWord(word=word.word, start=word.start + offset_s, end=word.end + offset_s)
@@ -152,7 +154,7 @@ async def _made(
         whole=len(text) <= SHOWN_CHARS,
         duration_s=duration_s,
         language=told,
-        credits=transcription_credits(duration_s),
+        credits=transcription_credits(duration_s) if credits is None else credits,
         notices=notices,
         word_count=len(text.split()),
         entry=entry,

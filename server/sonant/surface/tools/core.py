@@ -70,16 +70,21 @@ async def transcribe(
     audio: p.Audio,
     language: p.SpokenLanguage = None,
     format: p.TranscriptFormat = None,
+    live: p.Live = None,
     *,
     ctx: Ctx,
 ) -> Annotated[CallToolResult, results.Transcript]:
     """Turn a recording of any length into text, or into an SRT, VTT or JSON file.
 
-    Takes wav, mp3, m4a, mp4, webm, flac, ogg. With a key this spends one credit per two seconds.
+    Takes wav, mp3, m4a, mp4, webm, flac, ogg. With a key this spends one credit per two seconds, live two.
     """
     state = state_of(ctx)
     from sonant.surface import jobs
-    from sonant.workflows.transcribing import transcribe as hear
+
+    if live:
+        from sonant.workflows.following import transcribe_live as hear
+    else:
+        from sonant.workflows.transcribing import transcribe as hear
 
     return await jobs.run(
         ctx, state, "transcribe", lambda progress: hear(state, audio, language, format or "text", progress)
