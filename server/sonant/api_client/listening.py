@@ -5,7 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sonant.api_client.sockets import Socket, unreadable_message
+from sonant.api_client.bodies import unreadable
+from sonant.api_client.sockets import Socket
 from sonant.wire.errors import error_from
 from sonant.wire.stt import ListenEvent, SttError, TurnEvent, TurnSettings
 
@@ -48,7 +49,7 @@ class HearingSocket(Generic[Event]):
             try:
                 event = self._read(message)
             except ValidationError:
-                raise unreadable_message() from None
+                raise unreadable() from None
             if isinstance(event, SttError):
                 raise self._failure(event)
             if event is not None:
