@@ -1,14 +1,11 @@
 """The client's contexts against the real engine: what the two promise each other."""
 
 import anyio
-import pytest
 
 from client_kit import RAW, TIMED, client_for
 from engine_fixture import KATIE, Engine
 from sonant.api_client.client import APIClient
 from sonant.wire.tts import Chunk, ContextRequest, Done, FlushDone, SpeechEvent, Timestamps
-
-pytest.importorskip("sonant.engine.endpoints_contexts", reason="the engine's contexts come with another change")
 
 SENTENCES = ("The train was late again. ", "So we walked along the river, ", "and counted the boats.")
 FIRST = ContextRequest(model_id="sonic-3.6", transcript=SENTENCES[0], voice=KATIE, output_format=RAW)

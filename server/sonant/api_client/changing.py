@@ -37,5 +37,5 @@ class ChangingCalls(Calls):
 def _call(path: str, accept: str, fields: ChangeFields, clip: Upload, duration_s: float) -> Call:
     return Call(
         "POST", path, Effect.PAYS, accept, form=fields.to_form(), uploads={"clip": clip},
-        extra_s=_WORK_S_PER_S * duration_s,
+        extra_s=_WORK_S_PER_S * duration_s, counts_as="tts",
     )  # fmt: skip
