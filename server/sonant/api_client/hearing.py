@@ -71,7 +71,7 @@ class HearingCalls(Calls):
             min_volume=min_volume,
             max_silence_duration_secs=max_silence_duration_secs,
         )
-        async with self._connection.socket("/stt/websocket", params | _terms(keyterms)) as socket:
+        async with self._connection.socket("/stt/websocket", params | _terms(keyterms), counts_as="stt") as socket:
             yield ManualSocket(socket, self._connection.mask)
 
     # Contract §5.4
@@ -94,7 +94,9 @@ class HearingCalls(Calls):
         """
         params = given(model=model, encoding=encoding, sample_rate=sample_rate)
         params |= {f"turn_{name}": str(value) for name, value in (settings.to_wire() if settings else {}).items()}
-        async with self._connection.socket("/stt/turns/websocket", params | _terms(keyterms)) as socket:
+        async with self._connection.socket(
+            "/stt/turns/websocket", params | _terms(keyterms), counts_as="stt"
+        ) as socket:
             yield TurnSocket(socket, self._connection.mask)
 
 
