@@ -101,7 +101,7 @@ Audio = Annotated[str, _text(AUDIO_REFERENCE.capitalize())]
 Before = Annotated[str | None, _text(f"Recording before: {AUDIO_REFERENCE}")]
 After = Annotated[str | None, _text("Recording after")]
 Join = Annotated[bool | None, _flat("boolean", "One file: before, new words, after")]
-Live = Annotated[bool | None, _flat("boolean", "Follow a wav, raw or pipe still being written")]
+Live = Annotated[bool | None, _flat("boolean", "Wav or pipe being written")]
 TranscriptFormat = Annotated[
     Literal["text", "srt", "vtt", "json"] | None,
     BeforeValidator(_lower),

@@ -76,7 +76,7 @@ async def transcribe(
 ) -> Annotated[CallToolResult, results.Transcript]:
     """Turn a recording of any length into text, or into an SRT, VTT or JSON file.
 
-    Takes wav, mp3, m4a, mp4, webm, flac, ogg. With a key this spends one credit per two seconds, live two.
+    Takes wav, mp3, m4a, mp4, webm, flac, ogg. With a key it costs one credit per 2 s, live two.
     """
     state = state_of(ctx)
     from sonant.surface import jobs
