@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+from anyio.from_thread import start_blocking_portal
 from websockets.sync.client import ClientConnection, connect
 
 from engine_fixture import Engine
@@ -20,8 +21,13 @@ QUERY: dict[str, Any] = {
 }  # fmt: skip
 
 
-async def spoken(*sentences: str) -> list[bytes]:
-    """Each in a clear voice, pcm_s16le at 16 kHz."""
+def spoken(*sentences: str) -> list[bytes]:
+    """Each in a clear voice, pcm_s16le at 16 kHz. Made in another thread: here a loop may be under way."""
+    with start_blocking_portal() as portal:
+        return portal.call(_spoken, *sentences)
+
+
+async def _spoken(*sentences: str) -> list[bytes]:
     async with Synthesiser(workers=1) as synthesiser:
         said = []
         for sentence in sentences:

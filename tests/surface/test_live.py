@@ -24,7 +24,7 @@ WEATHER, STARS = "The weather is nice today.", "So many stars in the night sky."
 
 @pytest.fixture(scope="module")
 def sentences() -> list[bytes]:
-    return anyio.run(spoken, WEATHER, STARS)
+    return spoken(WEATHER, STARS)
 
 
 def header(data_bytes: int = 0xFFFFFFFF, tag: int = 1, channels: int = 1, bits: int = 16) -> bytes:

@@ -38,7 +38,7 @@ WEATHER, STARS, TERM = (
 @pytest.fixture(scope="module")
 def said() -> dict[str, bytes]:
     sentences = (WEATHER, STARS, TERM)
-    return dict(zip(sentences, anyio.run(spoken, *sentences), strict=True))
+    return dict(zip(sentences, spoken(*sentences), strict=True))
 
 
 def wav(audio_bytes: bytes) -> io.BytesIO:

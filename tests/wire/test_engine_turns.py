@@ -29,7 +29,7 @@ ORDER = re.compile(
 
 @pytest.fixture(scope="module")
 def said() -> list[bytes]:
-    return anyio.run(spoken, WEATHER, YES)
+    return spoken(WEATHER, YES)
 
 
 def check(events: list[dict[str, Any]]) -> None:
