@@ -3,21 +3,18 @@
 import re
 from pathlib import Path
 
-import anyio
-from mcp_types import Tool
-
-from sonant.app import build_server
-from sonant.settings import VARIABLES, load
+from sonant.settings import TOOLSETS, VARIABLES
+from sonant.surface.tools.toolsets import tools_of
 
 README = Path(__file__).parent.parent / "README.md"
 
 
-def tools_table(tools: list[Tool]) -> str:
+def tools_table(toolset: str) -> str:
     """One row a tool: what it does, what it takes; what is required is bold."""
-    rows = ["| tool | does | takes |", "|---|---|---|"]
-    for tool in tools:
-        required = tool.input_schema.get("required", [])
-        takes = ", ".join(f"**{name}**" if name in required else name for name in tool.input_schema["properties"])
+    rows = [f"| {toolset} | does | takes |", "|---|---|---|"]
+    for tool in tools_of([toolset]):
+        required = tool.parameters.get("required", [])
+        takes = ", ".join(f"**{name}**" if name in required else name for name in tool.parameters["properties"])
         rows.append(f"| `{tool.name}` | {' '.join((tool.description or '').split())} | {takes} |")
     return "\n".join(rows)
 
@@ -38,10 +35,10 @@ def render(readme: str, tables: dict[str, str]) -> str:
     return readme
 
 
-async def tables() -> dict[str, str]:
-    """What the code says now, of a server with default settings."""
-    return {"tools": tools_table(await build_server(load({})).list_tools()), "settings": settings_table()}
+def tables() -> dict[str, str]:
+    """What the code says now."""
+    return {"tools": "\n\n".join(map(tools_table, TOOLSETS)), "settings": settings_table()}
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text("utf-8"), anyio.run(tables)), "utf-8")
+    README.write_text(render(README.read_text("utf-8"), tables()), "utf-8")

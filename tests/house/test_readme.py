@@ -23,9 +23,9 @@ def commands() -> list[str]:
     return [line for line in lines if ".venv/bin/sonant " in line]
 
 
-async def test_the_tables_of_tools_and_settings_equal_the_code() -> None:
+def test_the_tables_of_tools_and_settings_equal_the_code() -> None:
     """They are rendered from it: run `python tests/readme_tables.py` after a change."""
-    assert render(TEXT, await tables()) == TEXT
+    assert render(TEXT, tables()) == TEXT
 
 
 @pytest.mark.parametrize("command", commands())
