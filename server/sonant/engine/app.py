@@ -13,8 +13,9 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
-from sonant.engine.answers import on_error
+from sonant.engine.answers import error_response, on_error, refusal_of
 from sonant.engine.credentials import Credentials
 from sonant.engine.gate import Gate
 from sonant.engine.hangup import HangUp
@@ -38,7 +39,7 @@ def build_engine(options: EngineOptions) -> Starlette:
     app = Starlette(
         routes=_routes(),
         middleware=[
-            Middleware(HangUp),
+            Middleware(HangUp, idle_s=options.request_idle_s),
             Middleware(Gate, options=options, credentials=Credentials(options.api_key, machinery.tokens)),
             *([Middleware(FaultInjection, faults=options.faults)] if options.faults else []),
             Middleware(Admission, limits=machinery.limits, ledger=machinery.ledger),
@@ -53,6 +54,7 @@ def build_engine(options: EngineOptions) -> Starlette:
     )
     app.state.machinery = machinery
     app.router.redirect_slashes = False  # the gate has taken the slash off
+    app.router.default = _nothing_here
     return app
 
 
@@ -128,6 +130,11 @@ def _routes() -> list[BaseRoute]:
 async def _status(_: Request) -> Response:
     """Source: contract §1.5."""
     return JSONResponse({"ok": True, "version": VERSION})
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    """For sockets, too, which Starlette would close with a bare 403."""
+    await error_response(refusal_of(HTTPException(404)), scope)(scope, receive, send)
 
 
 def _lazily(module: str, name: str) -> Callable[[Any], Awaitable[Any]]:

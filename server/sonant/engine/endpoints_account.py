@@ -78,7 +78,7 @@ async def get_credits(request: Request) -> Response:
     if group_by is None:
         return json_answer(Usage(data=buckets_of(edges, spent)).to_wire(), request.scope)
     groups = [await _group(key, items, edges, group_by, machinery) for key, items in _by_property(spent)]
-    return json_answer(GroupedUsage(group_by=group_by, data=groups).to_wire(), request.scope)
+    return json_answer(GroupedUsage(group_by=group_by if groups else None, data=groups).to_wire(), request.scope)
 
 
 async def list_keys(request: Request) -> Response:

@@ -28,6 +28,7 @@ from sonant.wire.versions import JSON_ERRORS_SINCE
 
 IDLE_S = 180.0
 """A socket on which nothing comes for so long is closed. Source: contract §5.5."""
+_FAREWELL_S = 1.0
 _BLOCK_S = 0.1
 """Heard at once, however it is sent."""
 
@@ -103,20 +104,30 @@ class Session(ABC):
         """No more will come: the caller has said so, or has said nothing for too long."""
 
     async def send(self, message: Message) -> None:
-        await self._websocket.send_json(message.to_wire())
+        await self._write(message.to_wire())
 
     async def fail(self, error: Exception | Refusal) -> None:
         """Tell a failure; the socket stays. Source: contract §1.4."""
         refusal = error if isinstance(error, Refusal) else refusal_of(error)
         if version_of(self._websocket.scope) < JSON_ERRORS_SINCE:
             told = f"{refusal.title}: {refusal.message}"
-            await self._websocket.send_json({"type": "error", "message": told, "request_id": self.request_id})
+            await self._write({"type": "error", "message": told, "request_id": self.request_id})
             return
         event = SttError(
             status_code=refusal.status_code, error_code=refusal.error_code, title=refusal.title,
             message=refusal.message, request_id=self.request_id,
         )  # fmt: skip
-        await self._websocket.send_json(event.model_dump(mode="json"))
+        await self._write(event.model_dump(mode="json"))
+
+    async def _write(self, data: dict[str, object]) -> None:
+        """
+        Raises:
+            WebSocketDisconnect: the caller has gone, or has read nothing for so long that it comes to the same.
+        """
+        with anyio.move_on_after(IDLE_S) as waiting:
+            await self._websocket.send_json(data)
+        if waiting.cancelled_caught:
+            raise WebSocketDisconnect
 
     async def flush(self) -> Heard:
         """Hear what is left; what is being said ends here."""
@@ -177,7 +188,8 @@ async def serve(websocket: WebSocket, open_session: Callable[[WebSocket], Sessio
     async with Ear(recogniser, terms, names, is_sure=session.is_sure) as ear:
         try:
             reason = await _until_the_end(websocket, session, ear)
-            await websocket.close(1000, reason)
+            with anyio.move_on_after(_FAREWELL_S):  # a caller that has stopped reading does not hear it
+                await websocket.close(1000, reason)
         except WebSocketDisconnect:
             pass
         finally:

@@ -31,6 +31,8 @@ class EngineOptions:
     stt_concurrency: int = 256
     socket_idle_s: float = 300.0
     """A speaking socket on which nothing happens for so long is closed (contract §3.3)."""
+    request_idle_s: float = 120.0
+    """A request whose caller neither sends what is missing of it nor reads the answer for so long is given up."""
     context_life_s: float = 1.0
     """A context ends so long after its last audio went out (contract §3.3, rule 7)."""
     credits: float | None = None

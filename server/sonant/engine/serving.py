@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from sonant.engine.app import build_engine
+from sonant.engine.connections import BoundedSocket, PatientHTTP
 from sonant.engine.options import ADMIN_PREFIX, EngineOptions
 from sonant.errors import SettingsError
 
@@ -76,7 +77,7 @@ async def served(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     # endpoint closes it when nothing moves.
     server = _Server(
         uvicorn.Config(
-            app, http="h11", ws="websockets-sansio", loop="none", lifespan="on", log_config=None, access_log=False,
+            app, http=PatientHTTP, ws=BoundedSocket, loop="none", lifespan="on", log_config=None, access_log=False,
             date_header=False, server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
             ws_max_size=_MESSAGE_MAX_BYTES, ws_per_message_deflate=False, ws_ping_timeout=None,
             log_level="warning",  # below it, addresses of sockets are logged, and a key may stand in their query
@@ -118,9 +119,16 @@ class _Server(uvicorn.Server):
         yield
 
 
+_NO_NEWS = (
+    "ASGI callable returned without completing handshake.",  # refused
+    "ASGI callable returned without completing response.",  # broken off: the caller reads no more
+    "Invalid UTF-8 sequence received from client.",  # with a traceback
+)
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """Uvicorn takes every refused handshake for a mistake of the application."""
-    return record.msg != "ASGI callable returned without completing handshake."
+    """Uvicorn takes some of what callers do for mistakes of the application."""
+    return record.msg not in _NO_NEWS
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -25,6 +25,8 @@ _HOLD_S = 20.0
 """A clip no longer than this is finished before its first byte goes out, so that its header tells the truth."""
 _FADE_S = 0.005
 """Speech cut off in the middle of a wave would click."""
+_LONGEST_S = 1e9
+"""Seconds no utterance reaches, and which can still be counted in samples."""
 _SLICE_S = 2.0
 """Encoded and sent at a time: a few ms of work, and what is cancelled ends soon."""
 
@@ -107,7 +109,7 @@ def slices(samples: Samples, sample_rate: int = SAMPLE_RATE) -> Iterator[Samples
 
 async def cut_after(pieces: AsyncIterator[Piece], most_s: float | None) -> AsyncGenerator[Piece, None]:
     """An utterance, cut off softly after so many seconds. Closing it closes the utterance."""
-    left = None if most_s is None else round(most_s * SAMPLE_RATE)
+    left = None if most_s is None else round(min(most_s, _LONGEST_S) * SAMPLE_RATE)
     async with aclosing(cast(AsyncGenerator[Piece, None], pieces)) as said:
         async for piece in said:
             if left is None or len(piece.samples) < left:

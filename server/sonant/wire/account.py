@@ -79,7 +79,8 @@ class Usage(Message):
 class GroupedUsage(Message):
     """The answer of `GET /usage/credits` with `group_by`."""
 
-    group_by: str
+    group_by: str | None = None
+    """The engine leaves it out where there are no groups: by the contract's schema an empty list is one of buckets."""
     data: list[UsageGroup]
 
 
