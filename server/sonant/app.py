@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from sonant import __version__
 from sonant.settings import Settings
+from sonant.surface.guidance import add_guides
 from sonant.surface.instructions import instructions
 from sonant.surface.resources import add_resources
 from sonant.surface.tools.toolsets import tools_of
@@ -45,6 +46,7 @@ def build_server(settings: Settings, opened: OpenedState | None = None) -> MCPSe
         subscriptions=False,
     )
     add_resources(server)
+    add_guides(server)
     return server
 
 

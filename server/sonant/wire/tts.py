@@ -131,6 +131,8 @@ BUFFER_DELAY_OLD_MS = 0
 class ContextRequest(StreamedSpeechRequest):
     """Text for a context of `/tts/websocket`; the container must be raw. Source: contract §3.3."""
 
+    transcript: str = ""
+    """Rasa leaves it out where it only flushes."""
     context_id: str | None = None
     """Required since 2026-03-01; one socket multiplexes many."""
     continues: Annotated[bool, Field(alias="continue")] = False
