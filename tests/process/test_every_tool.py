@@ -64,6 +64,11 @@ async def test_every_tool_works(transport: str, mode: Any, home: Home, engine: E
         mixed = await call("mix_voices", voices="Katie, Jameson", name="Between")
         for gone in (mixed["id"], cloned["voice_id"]):
             assert (await call("delete_voice", voice=gone, confirm=True))["deleted"]
+        taught = await call("save_pronunciations", words="letters = <<b|ˈ|ɪ|l|z>>", dictionary=f"{transport} {mode}")
+        assert taught["words"] == 1
+        assert taught["id"] in [row["id"] for row in (await call("list_pronunciations"))["dictionaries"]]
+        await call("text_to_speech", transcript=SENTENCE, pronunciation_dict_id=taught["id"], timestamps=True)
+        assert (await call("delete_pronunciations", dictionary=taught["id"], confirm=True))["deleted"]
         filled = await call("infill", transcript="and then", before=spoken, join=True, format="wav")
         assert filled["duration_s"] > made["duration_s"] + 0.2
         unknown = await client.call_tool("get_job", {"job_id": "none"})

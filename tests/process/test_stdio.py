@@ -13,10 +13,12 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from process_kit import LEGACY, MODERN, PATIENCE_S, SONANT, Home, Host, text_of
+from sonant.settings import DEFAULT_TOOLSETS
+from sonant.surface.tools.toolsets import tools_of
 
 ROOT = Path(__file__).parents[2]
 ERAS = [LEGACY, MODERN]
-TOOLS = {"text_to_speech", "transcribe", "list_voices", "clone_voice", "localize_voice", "infill", "get_job"}
+TOOLS = {tool.name for tool in tools_of(DEFAULT_TOOLSETS)}
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -14,6 +14,17 @@ CALLS = {
     "localize_voice": {"voice": "Katie", "language": "fr"},
     "infill": {"transcript": "then", "before": "memo.wav"},
     "get_job": {"job_id": "x"},
+    "get_voice": {"voice": "Katie"},
+    "update_voice": {"voice": "Katie", "name": "Kate"},
+    "delete_voice": {"voice": "Katie", "confirm": True},
+    "mix_voices": {"voices": "Katie, Gemma", "name": "Both"},
+    "list_accents": {},
+    "add_accent": {"voice": "Katie", "accent": "british"},
+    "remove_accent": {"voice": "Katie", "accent": "british"},
+    "change_voice": {"audio": "memo.wav", "voice": "Katie"},
+    "list_pronunciations": {},
+    "save_pronunciations": {"words": "cat = dog"},
+    "delete_pronunciations": {"dictionary": "x", "confirm": True},
 }
 WRONG = {
     "CARTESIA_API_KEY": "${CARTESIA_API_KEY}",

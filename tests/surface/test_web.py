@@ -15,6 +15,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 from scripted import ScriptedServer, Step, data, silence, speech, wav
 from sonant.errors import SettingsError
+from sonant.settings import DEFAULT_TOOLSETS
+from sonant.surface.tools.toolsets import tools_of
 from sonant.web import WebOptions, serving
 from surface_kit import (
     KATIE,
@@ -97,7 +99,7 @@ async def test_a_recording_goes_in_and_a_file_comes_out(
         httpx.AsyncClient(base_url=base_url, headers=BEARER) as http,
         connected(base_url, transport, era, **BEARER) as client,
     ):
-        assert len((await client.list_tools()).tools) == 7
+        assert len((await client.list_tools()).tools) == len(tools_of(DEFAULT_TOOLSETS))
         uploaded = (await http.post("/audio?filename=memo.wav", content=wav(2.0))).raise_for_status().json()
         assert uploaded["duration_s"] == 2.0
         heard = await client.call_tool("transcribe", {"audio": uploaded["audio"]})
