@@ -123,6 +123,14 @@ def noise() -> bytes:
     return in_a_wav(np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32))
 
 
+def tune() -> bytes:
+    """Two seconds of four held chords."""
+    time_s = np.arange(8000) / 16000
+    chords = [sum(np.sin(2 * np.pi * hz * h * time_s) / h for h in range(1, 6) for hz in (root, root * 1.25, root * 1.5))
+              for root in (220, 262, 196, 247)]  # fmt: skip
+    return in_a_wav((0.03 * np.concatenate(chords)).astype(np.float32))
+
+
 REFUSED: dict[str, tuple[dict[str, str], bytes, int, str | None, str]] = {
     "no clip": ({}, b"", 400, None, "`clip` is missing"),
     "no voice": ({"voice[id]": ""}, b"clip", 404, "voice_not_found", "no voice"),
@@ -133,6 +141,7 @@ REFUSED: dict[str, tuple[dict[str, str], bytes, int, str | None, str]] = {
     "no audio": ({}, b"GIF89a" + bytes(4096), 400, "unsupported_audio_format", "not audio"),
     "silence": ({}, in_a_wav(np.zeros(40000, np.float32)), 400, "invalid_input", "silent"),
     "noise": ({}, noise(), 400, "invalid_input", "no voice"),
+    "music": ({}, tune(), 400, "invalid_input", "music"),
     "too short": ({}, in_a_wav(np.zeros(800, np.float32)), 400, "invalid_input", "shorter than"),
     "too large": ({}, bytes(17 * 1024 * 1024), 413, "file_too_large", "16 MB"),
 }  # fmt: skip
@@ -155,6 +164,17 @@ def test_what_cannot_be_changed_is_refused_before_it_costs(
             old = http.post("/voice-changer/bytes", data=form, files=files, headers={"Cartesia-Version": "2024-11-13"})
             assert (old.status_code, old.text.partition(":")[0]) == (400, "Bad Request")
     assert spent(engine) == before
+
+
+def test_several_speakers_are_told(engine: Engine, voices: dict[str, str], clip: bytes) -> None:
+    """Both get the one voice, which the answer says; one speaker is not taken for two."""
+    both = np.concatenate([samples_of(clip)[:30000], samples_of(said(engine, voices["Katie"]))[:30000]])
+    form = {**FORM, "voice[id]": voices["Fern"]}
+    with engine.http() as http:
+        for samples, is_told in ((both, True), (samples_of(clip)[:30000], False)):
+            answer = http.post("/voice-changer/bytes", data=form, files={"clip": ("c.wav", in_a_wav(samples))})
+            notices = from_headers(answer.headers.get_list(NOTICE_HEADER))
+            assert any("several speakers" in notice for notice in notices) is is_told
 
 
 def test_damage_further_on_is_told_in_the_stream(engine: Engine, voices: dict[str, str], clip: bytes) -> None:

@@ -90,6 +90,7 @@ class Change:
         self.sample_rate = sample_rate
         self.frames = 0
         """Of the recording, as far as it was changed."""
+        self.notices: tuple[str, ...] = (APPROXIMATE,)
         self._threads = threads
         self._stretches = stretches(clip, sample_rate)
         self._first: Stretch | None = None
@@ -113,7 +114,9 @@ class Change:
         assert self._first is not None
         self._bench = bench
         details = {"sample_rate": self.sample_rate, "target": likeness}
-        self._plan, _ = await bench.run("plan", details, [self._first.samples])
+        found, _ = await bench.run("plan", details, [self._first.samples])
+        self._plan = found["plan"]
+        self.notices += tuple(found["notices"])
 
     async def sound(self) -> AsyncGenerator[Samples, None]:
         """Float32, shape (frames,): together as long as the recording. Nothing is made ahead of what was taken.

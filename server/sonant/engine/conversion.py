@@ -16,6 +16,7 @@ from sonant.engine.fitting import equaliser_bands_db, gain_at
 from sonant.engine.pipes import Message
 from sonant.engine.profile import PROFILE_RATE, Floats, Profile, measure, measure_spectrum, power_spectra, track_pitch
 from sonant.engine.shaping import limit, speech_level_dbfs
+from sonant.engine.suitability import SEVERAL_SPEAKERS, check_is_speech, has_several_speakers
 from sonant.engine.transform import bend_pitch
 
 _LEAST_FORMANT, _MOST_FORMANT = 0.84, 1.20
@@ -77,11 +78,13 @@ def plan_job(details: Message, clips: list[Samples]) -> tuple[Message, list[Samp
     """Listen to the beginning of a recording and find what to do with all of it.
 
     Raises:
-        AudioInputError: there is no voice in it, or too little.
+        AudioInputError: there is no voice in it, too little, or music.
     """
     (samples,), sample_rate = clips, details["sample_rate"]
     target = Likeness(**details["target"])
     source = check(samples, sample_rate, _HINT)
+    check_is_speech(source, _HINT)
+    notices = [SEVERAL_SPEAKERS] if has_several_speakers(source) else []
     plan = Plan(
         source_hz=source.f0_hz,
         target_hz=target.f0_hz,
@@ -97,7 +100,8 @@ def plan_job(details: Message, clips: list[Samples]) -> tuple[Message, list[Samp
     bands_db += _missing_db(again, sample_rate, target, _EQ_SECOND_LIMIT_DB, _EQ_SECOND_STRENGTH)
     equalised = equalise(moved, sample_rate, bands_db)
     gain_db = speech_level_dbfs(samples, sample_rate) - speech_level_dbfs(equalised, sample_rate)
-    return asdict(plan) | {"bands_db": bands_db.tolist(), "gain_db": gain_db}, []
+    found = asdict(plan) | {"bands_db": bands_db.tolist(), "gain_db": gain_db}
+    return {"plan": found, "notices": notices}, []
 
 
 def convert_job(details: Message, clips: list[Samples]) -> tuple[Message, list[Samples]]:

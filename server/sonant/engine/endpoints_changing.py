@@ -14,7 +14,7 @@ from starlette.types import Scope
 from sonant.audio.formats import AudioFormat
 from sonant.audio.pcm import Samples
 from sonant.engine.answers import error_event, refusal_of
-from sonant.engine.changing import APPROXIMATE, LEAST_RATE, Change
+from sonant.engine.changing import LEAST_RATE, Change
 from sonant.engine.machinery import Machinery, machinery_of
 from sonant.engine.sounding import body_of
 from sonant.engine.speaking import check_format, content_type
@@ -85,7 +85,7 @@ async def _read(request: Request) -> _Order:
         bench = await stack.enter_async_context(Workbench())
         likeness = await machinery.likenesses().of(voice, await machinery.synthesiser(), bench)
         await change.prepare(bench, likeness)
-        return _Order(change, voice, audio_format, (APPROXIMATE, *voice.notices), stack.pop_all(), machinery)
+        return _Order(change, voice, audio_format, (*change.notices, *voice.notices), stack.pop_all(), machinery)
 
 
 async def _frames(order: _Order, scope: Scope) -> AsyncGenerator[bytes, None]:

@@ -9,8 +9,6 @@ from sonant.engine.profile import HOP_S, Floats
 
 _UNVOICED_S = 0.008
 _LEAST_OVERLAP = 0.35
-_LEAST_GRAIN = 0.75
-"""Half a grain, in periods. Two whole periods, or half of that, lose more words to the recogniser."""
 _ROOM_FFT = 1024
 _QUIETEST = 0.08
 
@@ -46,8 +44,7 @@ def bend_pitch(samples: Samples, sample_rate: int, f0_hz: Floats, ratio: Floats,
         source, half, step = samples, period, float(period)
         if is_voiced:
             step = period / ratio[min(round(centre / sample_rate / HOP_S), len(ratio) - 1)]
-            half = min(period, max(step, _LEAST_GRAIN * period))  # where the pitch rises, less of the next pulse
-            source, half, centre = warped, round(half * warp), round(centre * warp)
+            source, half, centre = warped, round(period * warp), round(centre * warp)
         start = round(at) - half
         if half <= centre < len(source) - half and start >= 0:
             window = windows.get(half)
