@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import SecretStr
 
 from sonant.errors import SettingsError
-from sonant.wire.tts import DEFAULT_MODEL
+from sonant.wire.models import DEFAULT_MODEL
 from sonant.wire.versions import VERSION
 
 CLOUD_URL = "https://api.cartesia.ai"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine_fixture import KATIE, RAW, WAV, Engine, speech
+from sonant.wire.controls import EMOTIONS
 from sonant.wire.models import LIVE_MODELS, RETIRED_MODELS
-from sonant.wire.tts import EMOTIONS
 from sonant.wire.versions import VERSIONS
 
 BY_ID = {"mode": "id", "id": KATIE}

@@ -9,7 +9,7 @@ from sonant.engine.speaking import check_language
 from sonant.engine.voice_changes import check_access, check_texts, required_accent
 from sonant.engine.voice_shapes import LOCALES, NESTED_ACCESS, NEWEST
 from sonant.wire.languages import base_of, normalise
-from sonant.wire.tts import DEFAULT_MODEL
+from sonant.wire.models import DEFAULT_MODEL
 from sonant.wire.versions import EMBEDDINGS_UNTIL
 from sonant.wire.voices import CloneFields, LegacyCloneFields
 

@@ -16,14 +16,7 @@ from sonant.engine.machinery import Machinery, machinery_of
 from sonant.engine.speaking import check_transcript, read_order
 from sonant.engine.uploads import read_object
 from sonant.errors import SpeechError
-from sonant.wire.tts import (
-    BUFFER_DELAY_DEFAULT_MS,
-    BUFFER_DELAY_OLD_MS,
-    CancelRequest,
-    ContextRequest,
-    Done,
-    Event,
-)
+from sonant.wire.tts import BUFFER_DELAY_DEFAULT_MS, BUFFER_DELAY_OLD_MS, CancelRequest, ContextRequest, Done, Event
 from sonant.wire.versions import JSON_ERRORS_SINCE
 
 _MOST_CONTEXTS = 256

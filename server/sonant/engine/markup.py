@@ -8,9 +8,9 @@ from typing import Literal, TypeGuard
 from sonant.engine.emotions import EMOTIONS
 from sonant.engine.lexicon import Lexicon
 from sonant.engine.pronounce import unheard
+from sonant.wire.controls import SPEED_RANGE, VOLUME_RANGE
 from sonant.wire.ipa import WRITTEN
 from sonant.wire.markup import parse
-from sonant.wire.tts import SPEED_RANGE, VOLUME_RANGE
 
 LONGEST_BREAK_S = 60.0
 """A typing slip must not fill a disk with silence."""

@@ -14,20 +14,13 @@ from sonant.engine.machinery import Machinery
 from sonant.engine.synthesis import Utterance, notices
 from sonant.engine.voices import EngineVoice
 from sonant.errors import InputError
+from sonant.wire.controls import EMOTIONS
 from sonant.wire.costs import with_trained_voice
 from sonant.wire.languages import normalise
 from sonant.wire.markup import has_speech
 from sonant.wire.models import LATE_LANGUAGES, LIVE_MODELS, REGIONAL_MODELS, RETIRED_MODELS, RETIRED_PREFIXES
 from sonant.wire.notices import SYNTHETIC_NOTICE
-from sonant.wire.tts import (
-    CONTAINERS,
-    EMOTIONS,
-    GenerationConfig,
-    OutputFormat,
-    SpeechRequest,
-    VoiceEmbedding,
-    VoiceReference,
-)
+from sonant.wire.tts import CONTAINERS, GenerationConfig, OutputFormat, SpeechRequest, VoiceEmbedding, VoiceReference
 from sonant.wire.versions import EMBEDDINGS_UNTIL, REGIONS_SINCE, VERSION
 
 FOREIGN_EMBEDDING = (

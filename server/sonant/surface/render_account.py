@@ -6,8 +6,8 @@ from datetime import datetime
 from mcp_types import CallToolResult
 
 from sonant.library.names import shown
-from sonant.surface import results
 from sonant.surface.results import answer, sentences
+from sonant.surface.results_account import ModelRow, Models, NewToken, UsageReport, UsageRow
 from sonant.wire.models import HearingModel, SpeechModel
 from sonant.workflows.account import KnownModels, MadeToken, SpentReport
 from sonant.workflows.state import State
@@ -23,14 +23,14 @@ def render_usage(state: State, made: SpentReport) -> CallToolResult:
     )
     lines = [f"- {_label(share.label)}: {share.credits:,.0f}" for share in made.shares]
     rows = [
-        results.UsageRow(
+        UsageRow(
             id=share.id,
             label=_label(share.label) if share.label != share.id else None,
             credits=round(share.credits, 3),
         )
         for share in made.shares
     ]
-    data = results.UsageReport(start=_time(made.start), end=_time(made.end), credits=round(made.credits, 3), rows=rows)
+    data = UsageReport(start=_time(made.start), end=_time(made.end), credits=round(made.credits, 3), rows=rows)
     return answer("\n".join([head, *lines]), data, state=state)
 
 
@@ -46,7 +46,7 @@ def render_token(state: State, made: MadeToken) -> CallToolResult:
         "It is a secret that spends the account's credits: give it to the person only, for a browser or an app of theirs,",
         "in place of the API key (`Authorization: Bearer …`, or `?access_token=` on a socket).",
     )
-    data = results.NewToken(token=made.token, grants=list(made.grants), expires_at=_time(made.expires_at))
+    data = NewToken(token=made.token, grants=list(made.grants), expires_at=_time(made.expires_at))
     return answer(text, data, state=state)
 
 
@@ -57,12 +57,12 @@ def render_models(state: State, made: KnownModels) -> CallToolResult:
     ]
     lines = [f"- {row.id} ({row.kind}): {row.about}{_also(row.snapshots)}" for row in rows]
     head = "The models Sonant knows of; the API has no list. In use unless another is named:"
-    return answer("\n".join([f"{head} {state.settings.model}.", *lines]), results.Models(models=rows), state=state)
+    return answer("\n".join([f"{head} {state.settings.model}.", *lines]), Models(models=rows), state=state)
 
 
-def _row(model: SpeechModel | HearingModel, kind: str, abilities: Iterator[str]) -> results.ModelRow:
+def _row(model: SpeechModel | HearingModel, kind: str, abilities: Iterator[str]) -> ModelRow:
     about = ", ".join([model.about, *abilities])
-    return results.ModelRow(id=model.id, kind=kind, about=about, snapshots=list(model.snapshots))
+    return ModelRow(id=model.id, kind=kind, about=about, snapshots=list(model.snapshots))
 
 
 def _speech_abilities(model: SpeechModel) -> Iterator[str]:

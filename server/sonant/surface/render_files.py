@@ -3,7 +3,8 @@
 from mcp_types import CallToolResult
 
 from sonant.library.names import shown
-from sonant.surface.results import FileRow, Files, answer, counted
+from sonant.surface.results import answer, counted
+from sonant.surface.results_account import FileRow, Files
 from sonant.wire.files import FilePage, StoredFile
 from sonant.workflows.state import State
 

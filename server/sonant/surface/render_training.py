@@ -6,6 +6,7 @@ from sonant.library.names import shown
 from sonant.surface import results
 from sonant.surface.render import render, renders, row_of
 from sonant.surface.results import answer, fresh_notices, seconds, sentences
+from sonant.surface.results_training import Training, TrainingRow, Trainings
 from sonant.wire.costs import TRAINING_CREDITS
 from sonant.wire.training import FineTune
 from sonant.workflows.state import State
@@ -61,10 +62,7 @@ def _seen(made: TrainingSeen, state: State) -> CallToolResult:
 
 @renders.register
 def _found(made: TrainingsFound, state: State) -> CallToolResult:
-    rows = [
-        results.TrainingRow(training_id=one.id, name=_called(one), status=shown(one.status, 40))
-        for one in made.fine_tunes
-    ]
+    rows = [TrainingRow(training_id=one.id, name=_called(one), status=shown(one.status, 40)) for one in made.fine_tunes]
     head = (
         f"{len(rows)} training{'s' if len(rows) > 1 else ''}"
         if rows
@@ -72,9 +70,7 @@ def _found(made: TrainingsFound, state: State) -> CallToolResult:
     )
     lines = [f"- {row.name}: {row.status}, {row.training_id}" for row in rows]
     more = f"\nMore with cursor={made.cursor}" if made.cursor else ""
-    return answer(
-        "\n".join([head, *lines]) + more, results.Trainings(trainings=rows, next_cursor=made.cursor), state=state
-    )
+    return answer("\n".join([head, *lines]) + more, Trainings(trainings=rows, next_cursor=made.cursor), state=state)
 
 
 @renders.register
@@ -89,8 +85,8 @@ def _deleted(made: TrainingDeleted, state: State) -> CallToolResult:
     return answer(text, results.Deleted(deleted=True, id=fine_tune.id), state=state)
 
 
-def _data(fine_tune: FineTune, notices: list[str]) -> results.Training:
-    return results.Training(
+def _data(fine_tune: FineTune, notices: list[str]) -> Training:
+    return Training(
         training_id=fine_tune.id,
         name=_called(fine_tune),
         status=fine_tune.status,

@@ -85,31 +85,6 @@ class NewVoice(Answer):
     language: str | None = None
 
 
-class Training(Answer):
-    training_id: str | None = None
-    name: str | None = None
-    status: str | None = None
-    """created, training, completed or failed."""
-    language: str | None = None
-    dataset_id: str | None = None
-    problems: list[str] = []
-    """What was wrong with the recordings."""
-    voices: list[VoiceRow] = []
-    models: list[str] = []
-    """What speaks with the voices; text_to_speech finds one by itself."""
-
-
-class TrainingRow(BaseModel):
-    training_id: str
-    name: str
-    status: str
-
-
-class Trainings(BaseModel):
-    trainings: list[TrainingRow]
-    next_cursor: str | None = None
-
-
 class Infill(Sound):
     words_start_s: float | None = None
     words_duration_s: float | None = None
@@ -134,53 +109,9 @@ class SavedPronunciations(BaseModel):
     notices: list[str] = []
 
 
-class FileRow(BaseModel):
-    id: str
-    name: str
-    purpose: str | None = None
-    size: int | None = None
-    created_at: str | None = None
-
-
-class Files(BaseModel):
-    files: list[FileRow] = []
-    next_cursor: str | None = None
-
-
 class Deleted(BaseModel):  # a docstring would be part of every schema
     deleted: bool  # not, where the person was asked and declined, or has to be asked first
     id: str | None = None
-
-
-class UsageRow(BaseModel):
-    id: str
-    label: str | None = None
-    credits: float
-
-
-class UsageReport(BaseModel):
-    start: str
-    end: str
-    credits: float
-    rows: list[UsageRow] = []
-    """By day or month, or by what was asked to be told apart; without those that spent nothing."""
-
-
-class NewToken(BaseModel):
-    token: str
-    grants: list[str]
-    expires_at: str
-
-
-class ModelRow(BaseModel):
-    id: str
-    kind: str
-    about: str
-    snapshots: list[str] = []
-
-
-class Models(BaseModel):
-    models: list[ModelRow]
 
 
 class JobReport(BaseModel):

@@ -1,8 +1,8 @@
 """Speech between two clips: `POST /infill/bytes` (multipart). Source: contract §4."""
 
 from sonant.wire.message import Message
-from sonant.wire.models import SPEECH_MODELS
-from sonant.wire.tts import INFILL_MODEL, OutputFormat
+from sonant.wire.models import INFILL_MODEL, SPEECH_MODELS
+from sonant.wire.tts import OutputFormat
 
 MODELS = tuple(name for model in SPEECH_MODELS if model.infills for name in (model.id, *model.snapshots))
 """What takes part in infill at 2026-08-14."""

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+DEFAULT_MODEL = "sonic-3.6"
+INFILL_MODEL = "sonic-3"
+
 
 @dataclass(frozen=True)
 class SpeechModel:

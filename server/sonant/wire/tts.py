@@ -6,21 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from sonant.audio.formats import AudioFormat, Container, Encoding
+from sonant.wire.controls import SPEED_RANGE, VOLUME_RANGE
 from sonant.wire.message import Message
 from sonant.wire.voices import EmbeddingNumbers
-
-DEFAULT_MODEL = "sonic-3.6"
-INFILL_MODEL = "sonic-3"
-
-EMOTIONS: tuple[str, ...] = tuple(
-    "neutral happy excited enthusiastic elated euphoric triumphant amazed surprised flirtatious curious content peaceful "
-    "serene calm grateful affectionate trust sympathetic anticipation mysterious angry mad outraged frustrated agitated "
-    "threatened disgusted contempt envious sarcastic ironic sad dejected melancholic disappointed hurt guilty bored tired "
-    "rejected nostalgic wistful apologetic hesitant insecure confused resigned anxious panicked alarmed scared proud "
-    "confident distant skeptical contemplative determined".split()
-)
-SPEED_RANGE = (0.6, 1.5)
-VOLUME_RANGE = (0.5, 2.0)
 
 CONTAINERS = ("raw", "wav", "mp3")
 """What the bytes endpoints can answer in. Source: contract §2.3."""

@@ -22,7 +22,8 @@ from sonant.wire import markup
 from sonant.wire.costs import infill_credits
 from sonant.wire.infill import InfillFields
 from sonant.wire.languages import base_of
-from sonant.wire.tts import CONTAINERS, INFILL_MODEL, OutputFormat
+from sonant.wire.models import INFILL_MODEL
+from sonant.wire.tts import CONTAINERS, OutputFormat
 from sonant.wire.voices import Voice
 from sonant.workflows import splitting
 from sonant.workflows.clips import as_clip

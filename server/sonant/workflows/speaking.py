@@ -24,10 +24,10 @@ from sonant.errors import InputError
 from sonant.library.index import Entry
 from sonant.library.outputs import Draft
 from sonant.wire import markup
+from sonant.wire.controls import EMOTIONS
 from sonant.wire.costs import speech_credits, with_trained_voice
 from sonant.wire.tts import (
     CONTAINERS,
-    EMOTIONS,
     Chunk,
     GenerationConfig,
     OutputFormat,

@@ -8,9 +8,9 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from sonant.errors import APITimeoutError
-from sonant.surface import params as p
-from sonant.surface import results
+from sonant.surface import params_account as pa
 from sonant.surface.boundary import make_tool, state_of
+from sonant.surface.results_account import Models, NewToken, UsageReport
 from sonant.workflows.state import State
 
 Ctx = Context[State]
@@ -25,8 +25,8 @@ def account_tools() -> list[Tool]:
 
 
 async def get_usage(
-    period: p.Period = None, group_by: p.GroupBy = None, *, ctx: Ctx
-) -> Annotated[CallToolResult, results.UsageReport]:
+    period: pa.Period = None, group_by: pa.GroupBy = None, *, ctx: Ctx
+) -> Annotated[CallToolResult, UsageReport]:
     """Credits the account has spent. With a key this needs CARTESIA_ADMIN_KEY too. Free."""
     state = state_of(ctx)
     from sonant.surface.render_account import render_usage
@@ -38,8 +38,8 @@ async def get_usage(
 
 
 async def create_access_token(
-    grants: p.TokenGrants = None, seconds: p.TokenSeconds = None, *, ctx: Ctx
-) -> Annotated[CallToolResult, results.NewToken]:
+    grants: pa.TokenGrants = None, seconds: pa.TokenSeconds = None, *, ctx: Ctx
+) -> Annotated[CallToolResult, NewToken]:
     """Make a short-lived token with which a browser or an app speaks or listens without the API key.
 
     It is a secret for the person alone. Free; what is done with it spends credits.
@@ -53,7 +53,7 @@ async def create_access_token(
     raise _too_late()
 
 
-async def list_models(*, ctx: Ctx) -> Annotated[CallToolResult, results.Models]:
+async def list_models(*, ctx: Ctx) -> Annotated[CallToolResult, Models]:
     """The models for speech and transcription, and what each can do. From Sonant's own table. Free."""
     state = state_of(ctx)
     from sonant.surface.render_account import render_models

@@ -7,9 +7,11 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from sonant.surface import params as p
+from sonant.surface import params_account as pa
 from sonant.surface import results
 from sonant.surface.boundary import in_time, make_tool, state_of
 from sonant.surface.consent import Consent, Doomed, asks
+from sonant.surface.results_account import Files
 from sonant.workflows.state import State
 
 Ctx = Context[State]
@@ -24,13 +26,13 @@ def files_tools() -> list[Tool]:
 
 
 async def list_files(
-    query: p.FileQuery = None,
-    purpose: p.FilePurpose = None,
+    query: pa.FileQuery = None,
+    purpose: pa.FilePurpose = None,
     limit: p.Limit = None,
     cursor: p.Cursor = None,
     *,
     ctx: Ctx,
-) -> Annotated[CallToolResult, results.Files]:
+) -> Annotated[CallToolResult, Files]:
     """Find files stored in the account, such as saved speech. Free."""
     state = state_of(ctx)
     from sonant.surface.render_files import files
@@ -41,7 +43,7 @@ async def list_files(
 
 
 async def download_file(
-    file_id: p.FileId, filename: p.Filename = None, *, ctx: Ctx
+    file_id: pa.FileId, filename: p.Filename = None, *, ctx: Ctx
 ) -> Annotated[CallToolResult, results.Sound]:
     """Save a stored file as a new audio file on this computer. Free."""
     state = state_of(ctx)
@@ -62,7 +64,7 @@ async def _doomed(file_id: str, ctx: Ctx) -> Doomed:
 
 
 async def delete_file(
-    file_id: p.FileId, confirm: p.Confirm = None, *, consent: Annotated[Consent, asks(_doomed)], ctx: Ctx
+    file_id: pa.FileId, confirm: p.Confirm = None, *, consent: Annotated[Consent, asks(_doomed)], ctx: Ctx
 ) -> Annotated[CallToolResult, results.Deleted]:
     """Delete a stored file from the account."""
     state = state_of(ctx)

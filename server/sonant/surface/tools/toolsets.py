@@ -1,26 +1,24 @@
 """The sets of tools, by the names SONANT_TOOLSETS takes."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from mcp.server.mcpserver.tools import Tool
 
-from sonant.surface.tools.account import account_tools
-from sonant.surface.tools.changing import changing_tools
-from sonant.surface.tools.core import core_tools
-from sonant.surface.tools.files import files_tools
-from sonant.surface.tools.pronunciation import pronunciation_tools
-from sonant.surface.tools.training import training_tools
-from sonant.surface.tools.voices import voices_tools
-
-_TOOLS: dict[str, Callable[[], list[Tool]]] = {
-    "core": core_tools,
-    "voices": lambda: [*voices_tools(), *changing_tools()],
-    "pronunciation": pronunciation_tools,
-    "training": training_tools,
-    "account": lambda: [*account_tools(), *files_tools()],
+_MODULES = {
+    "core": ("core",),
+    "voices": ("voices", "changing"),
+    "pronunciation": ("pronunciation",),
+    "training": ("training",),
+    "account": ("account", "files"),
 }
+"""Where the tools of a set are made, by functions such as `core_tools`. A set nobody asked for does not slow the start."""
 
 
 def tools_of(toolsets: Sequence[str]) -> list[Tool]:
     """The tools of these sets, built anew for each server."""
-    return [tool for name in toolsets for tool in _TOOLS[name]()]
+    tools: list[Tool] = []
+    for name in (module for toolset in toolsets for module in _MODULES[toolset]):
+        make: Callable[[], list[Tool]] = getattr(import_module(f"sonant.surface.tools.{name}"), f"{name}_tools")
+        tools += make()
+    return tools

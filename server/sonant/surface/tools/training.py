@@ -12,6 +12,7 @@ from sonant.surface import params as p
 from sonant.surface import results
 from sonant.surface.boundary import make_tool, state_of
 from sonant.surface.consent import Consent, Doomed, asks
+from sonant.surface.results_training import Training, Trainings
 from sonant.workflows.state import State
 
 Ctx = Context[State]
@@ -38,7 +39,7 @@ async def train_voice(
     confirm: p.CostConfirm = None,
     *,
     ctx: Ctx,
-) -> Annotated[CallToolResult, results.Training]:
+) -> Annotated[CallToolResult, Training]:
     """Train voices on many recordings of one person: nearer than clone_voice, which needs one clip.
 
     Only with the speaker's consent. With a key this costs a million credits if it succeeds, and takes hours.
@@ -51,9 +52,7 @@ async def train_voice(
     return await jobs.run(ctx, state, "train_voice", lambda progress: begin(state, order, progress))
 
 
-async def get_training(
-    training: p.Training, wait: p.Wait = None, *, ctx: Ctx
-) -> Annotated[CallToolResult, results.Training]:
+async def get_training(training: p.Training, wait: p.Wait = None, *, ctx: Ctx) -> Annotated[CallToolResult, Training]:
     """See how a training stands, what was wrong with its recordings, and its voices."""
     state = state_of(ctx)
     from sonant.surface.render_training import render
@@ -67,7 +66,7 @@ async def get_training(
 
 async def list_trainings(
     limit: p.Limit = None, cursor: p.Cursor = None, *, ctx: Ctx
-) -> Annotated[CallToolResult, results.Trainings]:
+) -> Annotated[CallToolResult, Trainings]:
     """List trainings, newest first."""
     state = state_of(ctx)
     from sonant.surface.render_training import render
